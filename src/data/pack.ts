@@ -1,0 +1,137 @@
+/**
+ * Conversations become token documents; documents are laid side by side into packs without padding. What is to be
+ * learned is marked token by token. Nothing is dropped without being counted and named.
+ */
+import type { DataIssue } from '../base/errors.ts';
+import { Rng } from '../base/rng.ts';
+import { type ChatTemplate, encodeConversation } from '../text/chat-template.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import type { Conversation } from './records.ts';
+
+export interface TokenDocument {
+  readonly id: string;
+  readonly ids: readonly number[];
+  /** 1 where the token is to be predicted from those before it, per token. Never the first. */
+  readonly labelMask: Uint8Array;
+  readonly labelTokens: number;
+}
+
+/** What happened to the rows on the way to tokens. */
+export interface EncodingReceipt {
+  readonly rows: number;
+  readonly kept: number;
+  readonly tokens: number;
+  readonly labelTokens: number;
+  /** Rows that lost their last turns because they were too long. */
+  readonly cut: readonly DataIssue[];
+  /** Rows left out, with the reason. */
+  readonly dropped: readonly DataIssue[];
+}
+
+/** Encodes every conversation; one longer than `maxTokens` loses whole turns from its end, or is dropped. */
+export function encodeDocuments(
+  conversations: readonly Conversation[],
+  tokenizer: Tokenizer,
+  template: ChatTemplate,
+  maxTokens: number,
+): { documents: TokenDocument[]; receipt: EncodingReceipt } {
+  const documents: TokenDocument[] = [];
+  const cut: DataIssue[] = [];
+  const dropped: DataIssue[] = [];
+  for (const [index, conversation] of conversations.entries()) {
+    const row = conversation.provenance.row ?? index;
+    let messages = conversation.messages;
+    let encoded = encodeConversation(tokenizer, template, messages);
+    const whole = encoded.ids.length;
+    while (encoded.ids.length > maxTokens && messages.filter((message) => message.role === 'assistant').length > 1) {
+      messages = messages.slice(0, -1);
+      while (messages.at(-1)?.role !== 'assistant') messages = messages.slice(0, -1);
+      encoded = encodeConversation(tokenizer, template, messages);
+    }
+    const labelTokens = encoded.labelMask.reduce((sum, flag) => sum + flag, 0);
+    if (encoded.ids.length > maxTokens) {
+      dropped.push({ row, message: `${conversation.id}: ${encoded.ids.length} tokens, the limit is ${maxTokens}` });
+    } else if (labelTokens === 0) {
+      dropped.push({ row, message: `${conversation.id}: no token to learn (empty answer)` });
+    } else {
+      if (encoded.ids.length < whole) {
+        cut.push({
+          row,
+          message: `${conversation.id}: cut from ${whole} to ${encoded.ids.length} tokens at a turn's end`,
+        });
+      }
+      documents.push({ id: conversation.id, ids: encoded.ids, labelMask: encoded.labelMask, labelTokens });
+    }
+  }
+  const total = (count: (document: TokenDocument) => number) => documents.reduce((sum, item) => sum + count(item), 0);
+  const receipt = {
+    rows: conversations.length,
+    kept: documents.length,
+    tokens: total((document) => document.ids.length),
+    labelTokens: total((document) => document.labelTokens),
+    cut,
+    dropped,
+  };
+  return { documents, receipt };
+}
+
+/** Documents computed in one forward. */
+export type Pack = readonly TokenDocument[];
+
+export const packTokens = (pack: Pack): number => pack.reduce((sum, document) => sum + document.ids.length, 0);
+export const packLabels = (pack: Pack): number => pack.reduce((sum, document) => sum + document.labelTokens, 0);
+
+/** One step of the optimizer: its packs' gradients are summed. */
+export interface TrainingStep {
+  readonly epoch: number;
+  readonly packs: readonly Pack[];
+  readonly labelTokens: number;
+}
+
+/**
+ * The whole training, planned: every epoch shuffles the documents by its own key and lays them into packs of at most
+ * `packTokens`; a step takes packs up to `batchTokens`. Pure, so that a step's number is the data position: a resumed
+ * run sees what the uninterrupted one would have seen. Ends early once `maxTrainTokens` would be passed.
+ */
+export function planTraining(
+  documents: readonly TokenDocument[],
+  options: {
+    epochs: number;
+    packTokens: number;
+    batchTokens: number;
+    maxTrainTokens?: number | undefined;
+    seed: number;
+  },
+): TrainingStep[] {
+  const steps: TrainingStep[] = [];
+  let spent = 0;
+  for (let epoch = 0; epoch < options.epochs; epoch++) {
+    const shuffled = new Rng('epoch', options.seed, epoch).shuffle(documents);
+    const affordable: TokenDocument[] = [];
+    for (const document of shuffled) {
+      if (spent + document.ids.length > (options.maxTrainTokens ?? Number.POSITIVE_INFINITY)) break;
+      spent += document.ids.length;
+      affordable.push(document);
+    }
+    const packs = fill(affordable, (document) => document.ids.length, options.packTokens);
+    for (const group of fill(packs, packTokens, options.batchTokens)) {
+      steps.push({ epoch, packs: group, labelTokens: group.reduce((sum, pack) => sum + packLabels(pack), 0) });
+    }
+  }
+  return steps;
+}
+
+/** Cuts a list into runs whose sizes add up to at most `limit`; an item larger than that stands alone. */
+function fill<T>(items: readonly T[], size: (item: T) => number, limit: number): T[][] {
+  const groups: T[][] = [];
+  let used = Number.POSITIVE_INFINITY;
+  for (const item of items) {
+    if (used + size(item) > limit) {
+      groups.push([]);
+      used = 0;
+    }
+    groups.at(-1)?.push(item);
+    used += size(item);
+  }
+  return groups;
+}
