@@ -33,6 +33,10 @@ export interface Attention {
   attend(layer: number, query: Tensor, key: Tensor, value: Tensor): Tensor;
 }
 
+/** Positions of documents lying side by side: each counts from 0. */
+export const packedPositions = (lengths: readonly number[]): number[] =>
+  lengths.flatMap((length) => Array.from({ length }, (_, i) => i));
+
 /** From here on the [seq, seq] scores cost more than the fused kernel's slower backward. */
 const fusedFrom = 1024;
 

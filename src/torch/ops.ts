@@ -10,6 +10,7 @@ export const zeros = tensorOperator<[Shape, Dtype]>('aten::zeros');
 export const full = tensorOperator<[Shape, number, Dtype]>('aten::full');
 export const arange = tensorOperator<[number, Dtype]>('aten::arange');
 export const zerosLike = tensorOperator<[Tensor]>('aten::zeros_like');
+export const fullLike = tensorOperator<[Tensor, number]>('aten::full_like');
 export const clone = tensorOperator<[Tensor]>('aten::clone');
 export const detach = tensorOperator<[Tensor]>('aten::detach');
 export const contiguous = tensorOperator<[Tensor]>('aten::contiguous');

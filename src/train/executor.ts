@@ -5,7 +5,7 @@
  */
 import { type Pack, packTokens } from '../data/pack.ts';
 import { causalLoss, labelPositions } from '../loss/causal.ts';
-import { PackedAttention } from '../model/attention.ts';
+import { PackedAttention, packedPositions } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { grad, noGrad } from '../torch/grad.ts';
@@ -43,10 +43,6 @@ export class Gradients {
     this.byName.clear();
   }
 }
-
-/** Positions of documents side by side: each counts from 0. */
-export const packedPositions = (lengths: readonly number[]): number[] =>
-  lengths.flatMap((length) => Array.from({ length }, (_, i) => i));
 
 /**
  * Adds the gradients of scale · Σ loss over the pack's labels to `gradients`; returns Σ loss in nats. The decoder's

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PackedAttention } from '../../src/model/attention.ts';
+import { PackedAttention, packedPositions } from '../../src/model/attention.ts';
 import { loadDecoder } from '../../src/model/directory.ts';
 import { fromIntegers, toFloat32 } from '../../src/torch/convert.ts';
 import { noGrad } from '../../src/torch/grad.ts';
@@ -26,7 +26,7 @@ describe.each(['llama-tied', 'llama3-untied'])('%s', (name) => {
 
   const forward = (tokens: number[], lengths: number[]): number[][] => {
     const decoder = loadDecoder(folder, 'float32');
-    const positions = lengths.flatMap((length) => Array.from({ length }, (_, i) => i));
+    const positions = packedPositions(lengths);
     const flat = scope(() =>
       noGrad(() => {
         const attention = new PackedAttention(lengths, decoder.rotation(positions), 'float32');

@@ -1,0 +1,193 @@
+/**
+ * Answers for a batch of prompts of unequal length: packed prefill, then one token a row a step; rows that are done
+ * leave the batch. A row's answer depends on its prompt, settings and key alone; batching changes logits by rounding
+ * only (fp32: below 1e-4).
+ */
+import { setImmediate } from 'node:timers/promises';
+import { ConfigError, throwIfAborted } from '../base/errors.ts';
+import { packedPositions } from '../model/attention.ts';
+import type { Decoder } from '../model/decoder.ts';
+import { fromIntegers } from '../torch/convert.ts';
+import { noGrad } from '../torch/grad.ts';
+import { cat, indexSelect, toDtype } from '../torch/ops.ts';
+import { keep, scope, type Tensor } from '../torch/tensor.ts';
+import { KeyValueCache } from './kv-cache.ts';
+import { rowRng, type SamplingSettings, sampleTokens } from './sample.ts';
+
+export interface DecodeRequest {
+  /** Names the row's random stream together with the seed. */
+  readonly key: string;
+  readonly promptIds: readonly number[];
+  readonly maxNewTokens: number;
+  readonly sampling: SamplingSettings;
+}
+
+export interface DecodeResult {
+  /** Without the stop token. */
+  readonly ids: readonly number[];
+  /** `length`: cut at maxNewTokens or at the model's last position. */
+  readonly finishReason: 'stop' | 'length';
+}
+
+export interface DecodeOptions {
+  readonly stopTokens: readonly number[];
+  readonly signal?: AbortSignal | undefined;
+  /** Called with each new token that is not a stop token; returning true ends the row as `stop`. */
+  readonly onToken?: (request: number, id: number) => boolean | undefined;
+}
+
+/** Prompts are computed this many tokens at a time: their activations are the peak of memory. */
+const prefillTokens = 2048;
+
+interface Row {
+  readonly request: number;
+  readonly ids: number[];
+  readonly limit: number;
+  readonly sampling: {
+    readonly settings: SamplingSettings;
+    readonly rng: ReturnType<typeof rowRng>;
+    readonly seen: Set<number>;
+  };
+}
+
+export async function decode(
+  decoder: Decoder,
+  requests: readonly DecodeRequest[],
+  options: DecodeOptions,
+): Promise<DecodeResult[]> {
+  const results = new Array<DecodeResult>(requests.length);
+  if (requests.length === 0) return results;
+  const stops = new Set(options.stopTokens);
+  let rows = requests.map((request, i) => startRow(decoder, request, i));
+  const cache = new KeyValueCache(
+    decoder,
+    rows.length,
+    Math.max(...rows.map((row) => promptLength(requests, row))) + 1,
+  );
+  try {
+    let logits = await prefill(decoder, cache, requests, options.signal); // [rows, vocab]
+    while (true) {
+      const next = noGrad(() =>
+        sampleTokens(
+          logits,
+          rows.map((row) => row.sampling),
+        ),
+      );
+      logits.release();
+      const going = rows.flatMap((row, i) => {
+        const finished = advance(row, next[i] as number, stops, options.onToken);
+        if (finished) results[row.request] = { ids: row.ids, finishReason: finished };
+        return finished ? [] : [i];
+      });
+      if (going.length === 0) return results;
+      if (going.length < rows.length) {
+        noGrad(() => cache.keepRows(going));
+        rows = going.map((i) => rows[i] as Row);
+      }
+      await setImmediate(); // messages and signals get their turn
+      throwIfAborted(options.signal);
+      logits = step(
+        decoder,
+        cache,
+        going.map((i) => next[i] as number),
+      );
+    }
+  } finally {
+    cache.release();
+  }
+}
+
+const promptLength = (requests: readonly DecodeRequest[], row: Row): number =>
+  (requests[row.request] as DecodeRequest).promptIds.length;
+
+function startRow(decoder: Decoder, { key, promptIds, maxNewTokens, sampling }: DecodeRequest, request: number): Row {
+  const room = decoder.config.maxPositions - promptIds.length;
+  if (promptIds.length === 0) throw new ConfigError(`prompt ${key} is empty`);
+  if (room < 1) {
+    throw new ConfigError(
+      `prompt ${key} has ${promptIds.length} tokens; the model takes ${decoder.config.maxPositions} in all`,
+    );
+  }
+  const limit = Math.min(maxNewTokens, room);
+  return {
+    request,
+    ids: [],
+    limit,
+    sampling: { settings: sampling, rng: rowRng(sampling.seed, key), seen: new Set(promptIds) },
+  };
+}
+
+/** Takes the token in; says why the row is done, if it is. */
+function advance(
+  row: Row,
+  id: number,
+  stops: ReadonlySet<number>,
+  onToken: DecodeOptions['onToken'],
+): DecodeResult['finishReason'] | undefined {
+  if (stops.has(id)) return 'stop';
+  row.ids.push(id);
+  row.sampling.seen.add(id);
+  if (onToken?.(row.request, id) === true) return 'stop';
+  return row.ids.length >= row.limit ? 'length' : undefined;
+}
+
+/** Logits after each prompt's last token, [rows, vocab] fp32. */
+async function prefill(
+  decoder: Decoder,
+  cache: KeyValueCache,
+  requests: readonly DecodeRequest[],
+  signal: AbortSignal | undefined,
+): Promise<Tensor> {
+  const lasts: Tensor[] = [];
+  for (let from = 0; from < requests.length; ) {
+    let to = from + 1;
+    let tokens = (requests[from] as DecodeRequest).promptIds.length;
+    while (to < requests.length && tokens + (requests[to] as DecodeRequest).promptIds.length <= prefillTokens) {
+      tokens += (requests[to++] as DecodeRequest).promptIds.length;
+    }
+    const group = requests.slice(from, to);
+    const lengths = group.map(({ promptIds }) => promptIds.length);
+    const rows = lengths.map((_, i) => from + i);
+    lasts.push(scope(() => noGrad(() => prefillGroup(decoder, cache, group, rows, lengths))));
+    keep(lasts);
+    from = to;
+    await setImmediate();
+    throwIfAborted(signal);
+  }
+  const logits = scope(() => noGrad(() => headLogits(decoder, lasts)));
+  for (const last of lasts) last.release();
+  return keep(logits);
+}
+
+function prefillGroup(
+  decoder: Decoder,
+  cache: KeyValueCache,
+  group: readonly DecodeRequest[],
+  rows: readonly number[],
+  lengths: readonly number[],
+): Tensor {
+  const positions = packedPositions(lengths);
+  const attention = cache.prefill(rows, lengths, decoder.rotation(positions));
+  const ids = fromIntegers(
+    group.flatMap(({ promptIds }) => promptIds),
+    [positions.length],
+  );
+  let end = 0;
+  const lasts = lengths.map((length) => (end += length) - 1);
+  return indexSelect(decoder.hidden(ids, attention), 0, fromIntegers(lasts, [lasts.length])); // [group, hidden]
+}
+
+function headLogits(decoder: Decoder, hidden: readonly Tensor[]): Tensor {
+  return toDtype(decoder.logits(cat(hidden, 0)), 'float32');
+}
+
+function step(decoder: Decoder, cache: KeyValueCache, tokens: readonly number[]): Tensor {
+  return keep(
+    scope(() =>
+      noGrad(() => {
+        const hidden = decoder.hidden(fromIntegers(tokens, [tokens.length]), cache.step());
+        return toDtype(decoder.logits(hidden), 'float32'); // [rows, vocab]
+      }),
+    ),
+  );
+}

@@ -1,0 +1,160 @@
+/**
+ * Key/value cache for a batch of rows of unequal length. Prompts are computed packed, without padding, and copied in;
+ * afterwards every row grows by one token a step at its own position. A row's unused tail is masked.
+ *
+ * Legend: rows = sequences being decoded; capacity ≥ the longest row; group = query heads per key/value head.
+ */
+import { type Attention, PackedAttention } from '../model/attention.ts';
+import type { Decoder } from '../model/decoder.ts';
+import type { Rotation } from '../model/rotary.ts';
+import { fromFloat32, fromIntegers } from '../torch/convert.ts';
+import { tensorOperator } from '../torch/operator.ts';
+import {
+  add,
+  cat,
+  copyInto,
+  expand,
+  indexSelect,
+  matmul,
+  mulScalar,
+  narrow,
+  permute,
+  reshape,
+  select,
+  softmax,
+  toDtype,
+  transpose,
+  view,
+  zeros,
+} from '../torch/ops.ts';
+import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
+
+const scatterInto = tensorOperator<[Tensor, number, Tensor, Tensor]>('aten::scatter_.src');
+
+/** Grown in steps: reallocating every token would copy the whole cache each time. */
+const growth = 128;
+
+interface Layer {
+  key: Tensor; // [rows, keyValueHeads, capacity, dim]
+  value: Tensor; // [rows, keyValueHeads, capacity, dim]
+}
+
+export class KeyValueCache {
+  readonly #decoder: Decoder;
+  readonly #layers: Layer[];
+  #lengths: number[];
+  #capacity: number;
+
+  /** Empty rows; lives until `release`. */
+  constructor(decoder: Decoder, rows: number, capacity: number) {
+    this.#decoder = decoder;
+    this.#lengths = new Array<number>(rows).fill(0);
+    this.#capacity = Math.ceil(capacity / growth) * growth;
+    const { numKeyValueHeads, headDim } = decoder.config;
+    const shape = [rows, numKeyValueHeads, this.#capacity, headDim];
+    this.#layers = keep(
+      Array.from({ length: decoder.numLayers }, () => ({
+        key: zeros(shape, decoder.dtype),
+        value: zeros(shape, decoder.dtype),
+      })),
+    );
+  }
+
+  /** Tokens each row holds. */
+  get lengths(): readonly number[] {
+    return this.#lengths;
+  }
+
+  /** Attention for prompts laid side by side: prompt i fills the empty row `rows[i]`. */
+  prefill(rows: readonly number[], lengths: readonly number[], rotation: Rotation): Attention {
+    const packed = new PackedAttention(lengths, rotation, this.#decoder.dtype);
+    rows.forEach((row, i) => {
+      this.#lengths[row] = lengths[i] as number;
+    });
+    this.#reserve(Math.max(...lengths));
+    return {
+      rotation,
+      attend: (layer, query, key, value) => {
+        const { key: keys, value: values } = this.#layers[layer] as Layer;
+        let start = 0;
+        for (const [i, row] of rows.entries()) {
+          const length = lengths[i] as number;
+          for (const [cache, fresh] of [
+            [keys, key],
+            [values, value],
+          ] as const) {
+            copyInto(narrow(select(cache, 0, row), 1, 0, length), permute(narrow(fresh, 0, start, length), [1, 0, 2]));
+          }
+          start += length;
+        }
+        return packed.attend(layer, query, key, value);
+      },
+    };
+  }
+
+  /** Attention for one new token a row, which is appended to it. */
+  step(): Attention {
+    const positions = [...this.#lengths];
+    this.#lengths = positions.map((length) => length + 1);
+    const longest = Math.max(...this.#lengths);
+    this.#reserve(longest);
+    const rows = positions.length;
+    const { numHeads, numKeyValueHeads: heads, headDim: dim } = this.#decoder.config;
+    const at = expand(view(fromIntegers(positions, [rows]), [rows, 1, 1, 1]), [rows, heads, 1, dim]);
+    const mask = this.#mask(longest);
+    return {
+      rotation: this.#decoder.rotation(positions),
+      attend: (layer, query, key, value) => {
+        const cache = this.#layers[layer] as Layer;
+        scatterInto(cache.key, 2, at, view(key, [rows, heads, 1, dim]));
+        scatterInto(cache.value, 2, at, view(value, [rows, heads, 1, dim]));
+        const grouped = view(mulScalar(query, dim ** -0.5), [rows, heads, numHeads / heads, dim]);
+        const scores = matmul(grouped, transpose(narrow(cache.key, 2, 0, longest), 2, 3)); // [rows, heads, group, longest]
+        const weights = softmax(mask ? add(scores, mask) : scores, -1);
+        const mixed = matmul(weights, narrow(cache.value, 2, 0, longest)); // [rows, heads, group, dim]
+        return reshape(mixed, [rows, numHeads * dim]);
+      },
+    };
+  }
+
+  /** Forgets all rows but these, which are numbered anew. */
+  keepRows(rows: readonly number[]): void {
+    this.#lengths = rows.map((row) => this.#lengths[row] as number);
+    this.#replace((tensor) => indexSelect(tensor, 0, fromIntegers(rows, [rows.length])));
+  }
+
+  release(): void {
+    releaseAll(this.#layers);
+  }
+
+  /** [rows, 1, 1, longest]: −∞ beyond a row's own length; undefined where all rows are equally long. */
+  #mask(longest: number): Tensor | undefined {
+    const rows = this.#lengths.length;
+    if (this.#lengths.every((length) => length === longest)) return undefined;
+    const mask = new Float32Array(rows * longest);
+    this.#lengths.forEach((length, row) => {
+      mask.fill(Number.NEGATIVE_INFINITY, row * longest + length, (row + 1) * longest);
+    });
+    return toDtype(fromFloat32(mask, [rows, 1, 1, longest]), this.#decoder.dtype);
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#capacity) return;
+    const extra = Math.ceil((length - this.#capacity) / growth) * growth;
+    this.#capacity += extra;
+    this.#replace((tensor) => {
+      const [rows, heads, , dim] = tensor.shape as [number, number, number, number];
+      return cat([tensor, zeros([rows, heads, extra, dim], tensor.dtype)], 2);
+    });
+  }
+
+  #replace(change: (tensor: Tensor) => Tensor): void {
+    for (const layer of this.#layers) {
+      for (const part of ['key', 'value'] as const) {
+        const old = layer[part];
+        layer[part] = keep(scope(() => change(old)));
+        old.release();
+      }
+    }
+  }
+}

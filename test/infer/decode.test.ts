@@ -1,0 +1,197 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Rng } from '../../src/base/rng.ts';
+import { type DecodeRequest, decode } from '../../src/infer/decode.ts';
+import { answerLogprobs } from '../../src/infer/logprobs.ts';
+import { drawSorted, greedy, sampleTokens } from '../../src/infer/sample.ts';
+import { PackedAttention, packedPositions } from '../../src/model/attention.ts';
+import type { Decoder } from '../../src/model/decoder.ts';
+import { loadDecoder } from '../../src/model/directory.ts';
+import { fromFloat32, fromIntegers, toFloat32 } from '../../src/torch/convert.ts';
+import { noGrad } from '../../src/torch/grad.ts';
+import { liveTensors, scope } from '../../src/torch/tensor.ts';
+
+const folder = join(import.meta.dirname, '../golden/llama-tied');
+const { ids } = JSON.parse(readFileSync(join(folder, 'logits.json'), 'utf8')) as { ids: number[] };
+
+let decoder: Decoder;
+beforeAll(() => {
+  decoder = loadDecoder(folder, 'float32');
+});
+afterAll(() => decoder.release());
+
+/** The slow reference: the whole sequence is computed anew for every token. */
+function logitsAfter(tokens: readonly number[]): Float32Array {
+  return scope(() =>
+    noGrad(() => {
+      const attention = new PackedAttention(
+        [tokens.length],
+        decoder.rotation(packedPositions([tokens.length])),
+        'float32',
+      );
+      const all = toFloat32(decoder.logits(decoder.hidden(fromIntegers(tokens, [tokens.length]), attention)));
+      return all.slice(-decoder.config.vocabSize);
+    }),
+  );
+}
+
+const request = (promptIds: number[], more: Partial<DecodeRequest> = {}): DecodeRequest => ({
+  key: promptIds.join(),
+  promptIds,
+  maxNewTokens: 12,
+  sampling: greedy,
+  ...more,
+});
+
+const prompts = [ids.slice(0, 3), ids.slice(5, 25), ids.slice(2, 9), ids.slice(30, 31)];
+
+describe('decode', () => {
+  it('gives what recomputing the whole sequence gives, in batches of unequal prompts', async () => {
+    const before = liveTensors();
+    const together = await decode(
+      decoder,
+      prompts.map((prompt) => request(prompt)),
+      { stopTokens: [] },
+    );
+    expect(liveTensors()).toBe(before);
+    for (const [i, prompt] of prompts.entries()) {
+      const expected: number[] = [];
+      while (expected.length < 12) {
+        const logits = logitsAfter([...prompt, ...expected]);
+        expected.push(logits.indexOf(Math.max(...logits)));
+      }
+      expect(together[i]).toEqual({ ids: expected, finishReason: 'length' });
+      expect((await decode(decoder, [request(prompt)], { stopTokens: [] }))[0]).toEqual(together[i]);
+    }
+  });
+
+  it('draws by row and not by batch', async () => {
+    const sampling = { ...greedy, temperature: 1.2, topP: 0.9, topK: 40, repetitionPenalty: 1.1, seed: 5 };
+    const requests = prompts.map((prompt, i) => request(prompt, { key: `row-${i}`, sampling }));
+    const together = await decode(decoder, requests, { stopTokens: [] });
+    const backwards = await decode(decoder, [...requests].reverse(), { stopTokens: [] });
+    expect([...backwards].reverse()).toEqual(together);
+    const other = await decode(
+      decoder,
+      requests.map((r) => ({ ...r, sampling: { ...sampling, seed: 6 } })),
+      { stopTokens: [] },
+    );
+    expect(other).not.toEqual(together);
+  });
+
+  it('stops at a stop token, at a callback, at the limit; rows that are done leave the others alone', async () => {
+    const free = await decode(
+      decoder,
+      prompts.map((prompt) => request(prompt)),
+      { stopTokens: [] },
+    );
+    const stop = free[1]!.ids[4]!;
+    const stopped = await decode(
+      decoder,
+      prompts.map((prompt) => request(prompt)),
+      { stopTokens: [stop] },
+    );
+    for (const [i, { ids: full }] of free.entries()) {
+      const at = full.indexOf(stop);
+      expect(stopped[i]).toEqual(at < 0 ? free[i] : { ids: full.slice(0, at), finishReason: 'stop' });
+    }
+    const called = await decode(
+      decoder,
+      prompts.map((prompt) => request(prompt)),
+      {
+        stopTokens: [],
+        onToken: (row, _id) => row === 2,
+      },
+    );
+    expect(called.map(({ ids: answer }) => answer.length)).toEqual([12, 12, 1, 12]);
+    expect(called[0]).toEqual(free[0]);
+  });
+
+  it('ends where the model has no more positions, and refuses prompts beyond them', async () => {
+    const max = decoder.config.maxPositions;
+    const long = Array.from({ length: max - 2 }, (_, i) => ids[i % ids.length]!);
+    const [result] = await decode(decoder, [request(long)], { stopTokens: [] });
+    expect([result!.ids.length, result!.finishReason]).toEqual([2, 'length']);
+    await expect(decode(decoder, [request([...long, 3, 3])], { stopTokens: [] })).rejects.toThrow(
+      `takes ${max} in all`,
+    );
+    await expect(decode(decoder, [request([])], { stopTokens: [] })).rejects.toThrow('is empty');
+  });
+
+  it('can be aborted between tokens', async () => {
+    const controller = new AbortController();
+    const running = decode(decoder, [request(prompts[0]!)], {
+      stopTokens: [],
+      signal: controller.signal,
+      onToken: () => void controller.abort(),
+    });
+    await expect(running).rejects.toThrow('interrupted');
+  });
+});
+
+describe('sampling', () => {
+  const settings = { ...greedy, temperature: 1 };
+
+  /** Shares of 4,000 draws. */
+  function shares(logits: number[], change: object): number[] {
+    const rng = new Rng('test');
+    const counts = logits.map(() => 0);
+    scope(() => {
+      const tensor = fromFloat32(logits, [1, logits.length]);
+      for (let i = 0; i < 4000; i++) {
+        counts[sampleTokens(tensor, [{ settings: { ...settings, ...change }, rng, seen: new Set([2]) }])[0]!]! += 1;
+      }
+    });
+    return counts.map((count) => count / 4000);
+  }
+
+  // p = 0.4, 0.3, 0.2, 0.1
+  const logits = [0.3, 0.4, 0.1, 0.2].map(Math.log);
+  it.each([
+    ['all of the distribution', {}, [0.3, 0.4, 0.1, 0.2]],
+    ['top-k 2: the two best, renormalised', { topK: 2 }, [3 / 7, 4 / 7, 0, 0]],
+    ['top-p 0.65: the fewest that reach it', { topP: 0.65 }, [3 / 7, 4 / 7, 0, 0]],
+    ['top-p 0.75: one more', { topP: 0.75 }, [3 / 9, 4 / 9, 0, 2 / 9]],
+    ['top-p after top-k: 0.75 of the best three', { topK: 3, topP: 0.75 }, [3 / 7, 4 / 7, 0, 0]],
+    [
+      'temperature 0.5: squares',
+      { temperature: 0.5 },
+      [0.3, 0.16 / 0.3, 0.01 / 0.3, 0.04 / 0.3].map((p, i) => (i === 0 ? 0.3 : p)),
+    ],
+    [
+      'a repetition penalty of 2 on token 2: ln 0.1 doubled',
+      { repetitionPenalty: 2 },
+      [30 / 91, 40 / 91, 1 / 91, 20 / 91],
+    ],
+  ])('draws from %s', (_, change, expected) => {
+    shares(logits, change).forEach((share, i) => {
+      expect(Math.abs(share - expected[i]!)).toBeLessThan(0.035);
+    });
+  });
+
+  it('says so when the nucleus reaches beyond the candidates it was given', () => {
+    const few = Float32Array.from([0, 0]);
+    expect(drawSorted(few, Math.log(10), false, { topK: 0, topP: 0.9 }, new Rng('x'))).toBeUndefined();
+    expect(drawSorted(few, Math.log(10), false, { topK: 0, topP: 0.15 }, new Rng('x'))).toBeDefined();
+  });
+});
+
+it('gives answers the log-probabilities of the full softmax, however they are grouped', async () => {
+  const documents = prompts.slice(0, 3).map((prompt) => ({
+    ids: prompt,
+    labelMask: Uint8Array.from(prompt, (_, i) => Number(i >= 2)),
+  }));
+  const results = await answerLogprobs(decoder, documents);
+  for (const [i, { ids: tokens }] of documents.entries()) {
+    let sum = 0;
+    for (let at = 2; at < tokens.length; at++) {
+      const logits = logitsAfter(tokens.slice(0, at));
+      const normalizer = Math.log(logits.reduce((total, logit) => total + Math.exp(logit), 0));
+      sum += logits[tokens[at]!]! - normalizer;
+    }
+    expect(results[i]!.tokens).toBe(tokens.length - 2);
+    expect(results[i]!.sum).toBeCloseTo(sum, 3);
+    expect((await answerLogprobs(decoder, [documents[i]!]))[0]!.sum).toBeCloseTo(sum, 3);
+  }
+});
