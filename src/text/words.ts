@@ -1,0 +1,25 @@
+/**
+ * Words and characters of a text, as the ROUGE comparison and the length buckets need them: words between white space,
+ * single characters where a script has no spaces. It does not segment Chinese or Japanese into words.
+ * Source of the classes: Unicode's Script and White_Space properties.
+ */
+
+/**
+ * Letters and ideographs of the Han, Hiragana, Katakana and Hangul scripts. The two prolonged sound marks are letters
+ * that Unicode files under "Common"; CJK punctuation is excluded, so that “。” in an English text changes nothing.
+ */
+const cjkCharacter =
+  /(?!\p{P})[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u{30FC}\u{FF70}]/u;
+const onlyCjkCharacter = new RegExp(`^${cjkCharacter.source}$`, 'u');
+const space = /\p{White_Space}+/u;
+
+/** Whether `character` (exactly one code point) is Han, kana or Hangul. */
+export const isCjk = (character: string): boolean => onlyCjkCharacter.test(character);
+
+export const hasCjk = (text: string): boolean => cjkCharacter.test(text);
+
+/** The code points that are not white space, punctuation included, case as it is. */
+export const characters = (text: string): string[] => Array.from(text).filter((character) => !space.test(character));
+
+/** The pieces between white space; none for an empty or blank text. */
+export const whitespaceWords = (text: string): string[] => text.split(space).filter((word) => word !== '');
