@@ -1,0 +1,71 @@
+/**
+ * From a configuration to a teacher. A teacher on our own decoder is opened by a function the caller gives: nothing in
+ * this folder reaches the decoder, so that generation and judging work where no libtorch is.
+ */
+import { z } from 'zod';
+import { ConfigError } from '../base/errors.ts';
+import { openRecorded } from './recorded.ts';
+import type { Teacher } from './teacher.ts';
+import { openVendor } from './vendors.ts';
+
+const priceSchema = z.strictObject({
+  inputUsdPerMillion: z.number().nonnegative(),
+  outputUsdPerMillion: z.number().nonnegative(),
+});
+
+const vendorFields = {
+  model: z.string().trim().min(1),
+  /** Name of the variable, never the key. */
+  apiKeyEnv: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable, not the key itself')
+    .optional(),
+  concurrency: z.int().min(1).max(256).default(8),
+  /** For one call. Node's HTTP client itself waits no longer than 300 s for an answer to begin. */
+  timeoutSeconds: z.number().positive().max(300).default(120),
+  /** Overrides the list price; both 0: this server costs nothing. */
+  price: priceSchema.optional(),
+};
+
+const baseUrl = z.url({ protocol: /^https?$/, error: 'expected an address such as http://localhost:8000/v1' });
+
+export const teacherConfigSchema = z.discriminatedUnion('provider', [
+  z.strictObject({ provider: z.literal('openai'), ...vendorFields, baseUrl: baseUrl.optional() }),
+  z.strictObject({ provider: z.literal('anthropic'), ...vendorFields, baseUrl: baseUrl.optional() }),
+  z.strictObject({ provider: z.literal('openai-compatible'), ...vendorFields, baseUrl }),
+  z.strictObject({ provider: z.literal('recorded'), file: z.string().min(1) }),
+  z.strictObject({
+    provider: z.literal('local'),
+    /** A model directory, or the embedded model. */
+    model: z.string().min(1).default('builtin'),
+  }),
+]);
+
+export type TeacherConfig = z.output<typeof teacherConfigSchema>;
+export type LocalTeacherConfig = Extract<TeacherConfig, { provider: 'local' }>;
+
+/** Sends nothing yet (`Teacher.probe` does). The caller closes the teacher. */
+export async function openTeacher(
+  config: TeacherConfig,
+  openLocal: (config: LocalTeacherConfig) => Promise<Teacher>,
+): Promise<Teacher> {
+  switch (config.provider) {
+    case 'recorded':
+      return openRecorded(config.file);
+    case 'local':
+      return openLocal(config);
+    default:
+      return openVendor(config);
+  }
+}
+
+/** Money is spent only under a budget or with an explicit yes. Throws ConfigError. */
+export function assertMaySpend(
+  teacher: Teacher,
+  { budgetUsd, yes }: { budgetUsd?: number | undefined; yes?: boolean | undefined },
+): void {
+  if (!teacher.paid || budgetUsd !== undefined || yes) return;
+  throw new ConfigError(`${teacher.name} costs money, and there is neither a budget nor a yes`, {
+    hint: 'set budgetUsd to the most it may cost in dollars, or confirm spending without a limit with yes',
+  });
+}

@@ -1,0 +1,106 @@
+/**
+ * A teacher that answers from a file and asks nobody: for tests, demonstrations, and data someone else has bought. Rows are
+ * `{messages, answer}` or `{messages, output}` with the prompt's messages, or Alpaca's `{instruction, input?, output}`, whose
+ * prompt is one user turn. A request is answered if its messages are exactly a row's; model, parameters and sample do not
+ * matter.
+ */
+import { basename } from 'node:path';
+import { DataError, type DataIssue, TeacherError } from '../base/errors.ts';
+import { sha256 } from '../base/hash.ts';
+import { type Line, parseJsonl, readText } from '../base/jsonl.ts';
+import type { Message } from '../base/message.ts';
+import type { Teacher, TeacherAnswer, TeacherRequest } from './teacher.ts';
+
+interface Recording {
+  readonly row: number;
+  readonly answer: string;
+}
+
+/** How much of a prompt an error quotes. */
+const quotedCharacters = 120;
+
+const roles = ['system', 'user', 'assistant'];
+
+/** Reads the whole file; throws DataError with every row that is none, and with every prompt that has two answers. */
+export function openRecorded(file: string): Teacher {
+  const answers = readRecordings(file);
+  const answer = ({ messages }: TeacherRequest): TeacherAnswer | TeacherError => {
+    const recording = answers.get(promptKey(messages));
+    if (recording === undefined) return notRecorded(file, messages);
+    return { text: recording.answer, finishReason: 'stop', usage: undefined, raw: { file, row: recording.row } };
+  };
+  return {
+    name: `recorded:${basename(file)}`,
+    model: 'recorded',
+    paid: false,
+    price: undefined,
+    batchSize: 64,
+    concurrency: 1,
+    probe: async () => {},
+    ask: async (requests) => requests.map(answer),
+    close: async () => {},
+  };
+}
+
+function readRecordings(file: string): Map<string, Recording> {
+  const recordings = new Map<string, Recording>();
+  const issues: DataIssue[] = [];
+  for (const { row, value } of readRows(file)) {
+    const found = readRecording(value);
+    if (typeof found === 'string') {
+      issues.push({ row, message: found });
+      continue;
+    }
+    const key = promptKey(found.messages);
+    const first = recordings.get(key);
+    if (first === undefined) recordings.set(key, { row, answer: found.answer });
+    else if (first.answer !== found.answer)
+      issues.push({ row, message: `the same prompt as row ${first.row}, with another answer` });
+  }
+  if (issues.length > 0) throw new DataError(file, issues);
+  return recordings;
+}
+
+const promptKey = (messages: readonly Message[]): string =>
+  sha256(messages.map(({ role, content }) => ({ role, content })));
+
+/** JSON Lines, or one JSON array. */
+function readRows(file: string): Line[] {
+  const text = readText(file);
+  if (!text.trimStart().startsWith('[')) return parseJsonl(text, file);
+  try {
+    return (JSON.parse(text) as unknown[]).map((value, row) => ({ row, value }));
+  } catch (error) {
+    throw new DataError(file, { message: `expected JSON: ${(error as Error).message}` });
+  }
+}
+
+/** The prompt and its answer, or what is wrong with the row. */
+function readRecording(value: unknown): { messages: Message[]; answer: string } | string {
+  if (value === null || typeof value !== 'object') return `expected an object, got ${JSON.stringify(value)}`;
+  const { messages, answer, instruction, input, output } = value as Record<string, unknown>;
+  const text = messages === undefined ? output : (answer ?? output);
+  if (typeof text !== 'string') return `expected a string ${messages === undefined ? 'output' : 'answer or output'}`;
+  if (messages !== undefined) {
+    if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage))
+      return 'messages: expected a list of {role, content} with role system, user or assistant';
+    return { messages, answer: text };
+  }
+  if (typeof instruction !== 'string') return 'expected messages or an instruction';
+  if (input !== undefined && input !== null && typeof input !== 'string') return 'input: expected a string';
+  const content = input ? `${instruction}\n\n${input}` : instruction;
+  return { messages: [{ role: 'user', content }], answer: text };
+}
+
+function isMessage(value: unknown): value is Message {
+  const { role, content } = (value ?? {}) as Partial<Message>;
+  return typeof content === 'string' && roles.includes(role ?? '');
+}
+
+function notRecorded(file: string, messages: readonly Message[]): TeacherError {
+  const prompt = messages.at(-1)?.content ?? '';
+  const start = prompt.length > quotedCharacters ? `${prompt.slice(0, quotedCharacters)}…` : prompt;
+  return new TeacherError(`${file} has no answer to ${JSON.stringify(start)}`, {
+    hint: 'record an answer to exactly these messages, or ask another teacher',
+  });
+}

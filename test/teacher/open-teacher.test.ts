@@ -1,0 +1,121 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { ConfigError } from '../../src/base/errors.ts';
+import { isLoopback, resolveEndpoint } from '../../src/teacher/endpoint.ts';
+import { assertMaySpend, openTeacher, teacherConfigSchema } from '../../src/teacher/open-teacher.ts';
+import { fakeTeacher, price, temporaryFolder } from './fixtures/make.ts';
+
+const noLocal = () => Promise.reject(new Error('no local teacher here'));
+const parse = (value: object) => teacherConfigSchema.parse(value);
+const open = (value: object) => openTeacher(parse(value), noLocal);
+
+const key = 'test-key-0123456789abcdef';
+const before = { ...process.env };
+afterEach(() => {
+  process.env = { ...before };
+});
+
+test('a missing key is a ConfigError that names the variable and says what to do', async () => {
+  delete process.env['OPENAI_API_KEY'];
+  const error = await open({ provider: 'openai', model: 'gpt-4' }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(ConfigError);
+  expect(error).toMatchObject({
+    message: expect.stringContaining('OPENAI_API_KEY'),
+    hint: expect.stringContaining('.env'),
+  });
+  process.env['OPENAI_API_KEY'] = '   ';
+  await expect(open({ provider: 'openai', model: 'gpt-4' })).rejects.toThrow('OPENAI_API_KEY is not set');
+  await expect(open({ provider: 'anthropic', model: 'x', apiKeyEnv: 'MY_KEY' })).rejects.toThrow('MY_KEY');
+});
+
+test('vendors are paid; the list price holds at their own address only, a given price everywhere', async () => {
+  process.env['OPENAI_API_KEY'] = key;
+  const teacher = await open({ provider: 'openai', model: 'gpt-4' });
+  expect(teacher).toMatchObject({
+    name: 'openai:gpt-4',
+    model: 'gpt-4',
+    paid: true,
+    price: { inputUsdPerMillion: 30, outputUsdPerMillion: 60 },
+    batchSize: 1,
+    concurrency: 8,
+  });
+  const elsewhere = await open({ provider: 'openai', model: 'gpt-4', baseUrl: 'https://proxy.example/v1' });
+  expect(elsewhere).toMatchObject({ paid: true, price: undefined });
+  expect(await open({ provider: 'openai', model: 'gpt-4', price })).toMatchObject({ paid: true, price });
+});
+
+test('free is what runs on this machine or is priced at 0', async () => {
+  const server = { provider: 'openai-compatible', model: 'm' };
+  const zero = { inputUsdPerMillion: 0, outputUsdPerMillion: 0 };
+  expect(await open({ ...server, baseUrl: 'http://localhost:8000/v1' })).toMatchObject({ paid: false });
+  expect(await open({ ...server, baseUrl: 'http://[::1]:8000/v1' })).toMatchObject({ paid: false });
+  expect(await open({ ...server, baseUrl: 'http://10.0.0.5:8000/v1' })).toMatchObject({ paid: true, price: undefined });
+  expect(await open({ ...server, baseUrl: 'http://10.0.0.5:8000/v1', price: zero })).toMatchObject({ paid: false });
+  expect(await open({ ...server, baseUrl: 'http://localhost:8000/v1', price })).toMatchObject({ paid: true, price });
+  for (const host of ['localhost.evil.example', '127.0.0.1.evil.example', '1127.0.0.1', 'notlocalhost'])
+    expect(isLoopback(host)).toBe(false);
+});
+
+test('credentials in an address are taken out; OPENAI_BASE_URL is not read; a query is refused', () => {
+  const config = { provider: 'openai-compatible' as const, model: 'm', concurrency: 1, timeoutSeconds: 1 };
+  const endpoint = resolveEndpoint({ ...config, baseUrl: 'https://ann:p%40ss-word@host.example/v1/' }, {});
+  expect(endpoint.baseUrl).toBe('https://host.example/v1');
+  expect(endpoint.headers).toEqual({ Authorization: `Basic ${btoa('ann:p@ss-word')}` });
+  const openai = { ...config, provider: 'openai' as const };
+  const environment = { OPENAI_API_KEY: key, OPENAI_BASE_URL: 'https://elsewhere.example' };
+  expect(resolveEndpoint(openai, environment).baseUrl).toBe('https://api.openai.com/v1');
+  expect(() => resolveEndpoint({ ...config, baseUrl: 'https://h.example/v1?api-key=abc' }, {})).toThrow(ConfigError);
+  // OpenAI's key does not go to other servers by itself.
+  expect(
+    resolveEndpoint({ ...config, baseUrl: 'https://h.example/v1' }, { OPENAI_API_KEY: key }).apiKey,
+  ).toBeUndefined();
+});
+
+test('the schema is strict, fills defaults in, and takes no key for the name of one', () => {
+  expect(parse({ provider: 'local' })).toEqual({ provider: 'local', model: 'builtin' });
+  expect(parse({ provider: 'openai', model: 'm' })).toEqual({
+    provider: 'openai',
+    model: 'm',
+    concurrency: 8,
+    timeoutSeconds: 120,
+  });
+  const wrong: object[] = [
+    { provider: 'openai' },
+    { provider: 'openai', model: 'm', modle: 'x' },
+    { provider: 'openai-compatible', model: 'm' },
+    { provider: 'openai-compatible', model: 'm', baseUrl: 'ftp://x' },
+    { provider: 'openai', model: 'm', concurrency: 0 },
+    { provider: 'openai', model: 'm', price: { inputUsdPerMillion: -1, outputUsdPerMillion: 1 } },
+    { provider: 'recorded' },
+    { provider: 'parrot' },
+  ];
+  for (const value of wrong) expect(teacherConfigSchema.safeParse(value).success, JSON.stringify(value)).toBe(false);
+  const pasted = teacherConfigSchema.safeParse({ provider: 'openai', model: 'm', apiKeyEnv: 'sk-secret-0123456789' });
+  expect(pasted.error?.message).toContain('name of an environment variable');
+  expect(pasted.error?.message).not.toContain('sk-secret');
+});
+
+test('local teachers are opened by the caller, recorded ones here', async () => {
+  const local = fakeTeacher();
+  const asked: unknown[] = [];
+  const opened = await openTeacher(parse({ provider: 'local', model: '/models/x' }), async (config) => {
+    asked.push(config);
+    return local;
+  });
+  expect(opened).toBe(local);
+  expect(asked).toEqual([{ provider: 'local', model: '/models/x' }]);
+  const file = join(temporaryFolder(), 'r.jsonl');
+  writeFileSync(file, '{"instruction":"I","output":"O"}\n');
+  expect(await open({ provider: 'recorded', file })).toMatchObject({ model: 'recorded' });
+});
+
+test('money is spent only under a budget or with a yes', () => {
+  const paid = fakeTeacher({ paid: true, price });
+  expect(() => assertMaySpend(paid, {})).toThrow(ConfigError);
+  expect(() => assertMaySpend(paid, { yes: false })).toThrow('fake:test-model costs money');
+  expect(() => assertMaySpend(paid, { budgetUsd: 5 })).not.toThrow();
+  expect(() => assertMaySpend(paid, { budgetUsd: 0 })).not.toThrow();
+  expect(() => assertMaySpend(paid, { yes: true })).not.toThrow();
+  expect(() => assertMaySpend(fakeTeacher(), {})).not.toThrow();
+});
