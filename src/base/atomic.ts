@@ -16,12 +16,13 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-/** Marks what an interrupted write left behind; `removeLeftovers` deletes it. */
-const temporaryMark = '.tmp-';
+/** `tmp`: being written. `old`: a folder moved aside for its successor. `removeLeftovers` knows both again by name. */
+type Mark = 'tmp' | 'old';
+const leftover = /^\.(.+)\.(tmp|old)-\d+-[0-9a-f]{8}$/;
 
 /** A name beside `target` that no other write uses. */
-export function temporaryName(target: string): string {
-  return join(dirname(target), `.${basename(target)}${temporaryMark}${process.pid}-${randomBytes(4).toString('hex')}`);
+export function temporaryName(target: string, mark: Mark = 'tmp'): string {
+  return join(dirname(target), `.${basename(target)}.${mark}-${process.pid}-${randomBytes(4).toString('hex')}`);
 }
 
 export function fsyncPath(path: string): void {
@@ -59,7 +60,8 @@ export function writeJsonAtomic(target: string, value: unknown): void {
 
 /**
  * Fills a folder under a temporary name and renames it into place when `fill` has returned. An existing target is
- * replaced: it is moved aside first and deleted last, so that a crash leaves the old or the new one.
+ * replaced: it is moved aside first and deleted last. No system call exchanges two folders from Node, so a crash in
+ * between leaves no target but both whole beside it: `removeLeftovers` puts the old one back.
  */
 export async function writeFolderAtomic(target: string, fill: (folder: string) => Promise<void> | void): Promise<void> {
   mkdirSync(dirname(target), { recursive: true });
@@ -67,28 +69,52 @@ export async function writeFolderAtomic(target: string, fill: (folder: string) =
   mkdirSync(temporary);
   try {
     await fill(temporary);
-    for (const name of readdirSync(temporary)) fsyncPath(join(temporary, name));
-    fsyncPath(temporary);
-    if (existsSync(target)) {
-      const old = temporaryName(target);
-      renameSync(target, old);
-      renameSync(temporary, target);
-      rmSync(old, { recursive: true, force: true });
-    } else {
-      renameSync(temporary, target);
-    }
-    fsyncPath(dirname(target));
+    fsyncTree(temporary);
+    replaceFolder(target, temporary);
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
     throw error;
   }
 }
 
-/** Deletes what interrupted atomic writes left in `folder`. Only for folders that one process owns at a time. */
+function fsyncTree(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) fsyncTree(path);
+    else if (entry.isFile()) fsyncPath(path);
+  }
+  fsyncPath(folder);
+}
+
+function replaceFolder(target: string, successor: string): void {
+  if (!existsSync(target)) {
+    renameSync(successor, target);
+    fsyncPath(dirname(target));
+    return;
+  }
+  const old = temporaryName(target, 'old');
+  renameSync(target, old);
+  try {
+    renameSync(successor, target);
+  } catch (error) {
+    renameSync(old, target);
+    throw error;
+  }
+  fsyncPath(dirname(target));
+  rmSync(old, { recursive: true, force: true });
+}
+
+/**
+ * Deletes what interrupted atomic writes left in `folder`, and puts a replaced folder back whose successor never got to
+ * its place. Only for folders that one process owns at a time.
+ */
 export function removeLeftovers(folder: string): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {
-    if (name.startsWith('.') && name.includes(temporaryMark))
-      rmSync(join(folder, name), { recursive: true, force: true });
+    const [, targetName, mark] = leftover.exec(name) ?? [];
+    if (targetName === undefined) continue;
+    const target = join(folder, targetName);
+    if (mark === 'old' && !existsSync(target)) renameSync(join(folder, name), target);
+    else rmSync(join(folder, name), { recursive: true, force: true });
   }
 }

@@ -1,18 +1,27 @@
 /** Settings from the environment and from a git-ignored `.env` in the working folder (the environment wins). */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { readText } from './jsonl.ts';
 import { rememberSecret } from './redact.ts';
 
-/** Reads `.env` (lines `NAME=value`, quotes optional, # comments) into process.env where a name is not set yet. */
+/**
+ * Reads `.env` into process.env where a name is not set yet: lines `NAME=value`, quotes optional, # comments on lines of
+ * their own or after a value and white space. Inside quotes a # is a #.
+ */
 export function loadDotEnv(file = '.env'): void {
   if (existsSync(file)) {
-    for (const line of readFileSync(file, 'utf8').split('\n')) {
+    for (const line of readText(file).split('\n')) {
       const match = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/.exec(line);
       if (!match) continue;
       const [, name, value] = match as unknown as [string, string, string];
-      process.env[name] ??= value.replace(/^(["'])(.*)\1$/, '$2');
+      process.env[name] ??= plainValue(value);
     }
   }
   for (const [name, value] of Object.entries(process.env)) {
-    if (/(_|^)(KEY|TOKEN|SECRET|PASSWORD)$/.test(name)) rememberSecret(value);
+    if (/(_|^)(API)?(KEY|TOKEN|SECRET|PASSWORD)$/.test(name)) rememberSecret(value);
   }
+}
+
+function plainValue(text: string): string {
+  const quoted = /^(["'])(.*?)\1(?:\s+#.*)?$/.exec(text);
+  return quoted?.[2] ?? text.replace(/(?:^|\s+)#.*$/, '');
 }

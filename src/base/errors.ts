@@ -48,7 +48,7 @@ export class DataError extends UnderstudyError {
     const all = Array.isArray(issues) ? (issues as readonly DataIssue[]) : [issues as DataIssue];
     const shown = all.slice(0, 5).map((issue) => formatIssue(file, issue));
     const rest = all.length - shown.length;
-    super([...shown, ...(rest > 0 ? [`… and ${rest} more broken rows`] : [])].join('\n'), options);
+    super([...shown, ...(rest > 0 ? [`… and ${rest} more`] : [])].join('\n'), options);
     this.file = file;
     this.issues = all;
   }

@@ -11,8 +11,11 @@ export function canonicalJson(value: unknown): string {
     if (!Number.isFinite(value)) throw new TypeError(`canonicalJson: expected a finite number, got ${value}`);
     return JSON.stringify(value);
   }
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`;
+  // Array.from: `map` would skip the holes of a sparse array, and write nothing for them.
+  if (Array.isArray(value)) return `[${Array.from(value, (item) => canonicalJson(item)).join(',')}]`;
   if (typeof value === 'object') {
+    // A Date, Map or class instance has no members of its own: all of them would be "{}" and hash alike.
+    if (!isPlainObject(value)) throw new TypeError(`canonicalJson: cannot write a ${value.constructor.name}`);
     const members = Object.entries(value)
       .filter(([, member]) => member !== undefined)
       .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
@@ -20,6 +23,11 @@ export function canonicalJson(value: unknown): string {
     return `{${members.join(',')}}`;
   }
   throw new TypeError(`canonicalJson: cannot write a ${typeof value}`);
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Hexadecimal SHA-256 of a string, bytes, or of a value's canonical JSON. */

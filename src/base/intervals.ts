@@ -24,6 +24,8 @@ export function bootstrapMean(
   const n = values.length;
   if (n === 0) return undefined;
   const { weights, draws = 10_000, seed = 1 } = options;
+  if (weights !== undefined && weights.length !== n)
+    throw new RangeError(`bootstrapMean: ${n} values, ${weights.length} weights`);
   const rng = new Rng('bootstrap', seed);
   const average = (pick: (i: number) => number): number => {
     let sum = 0;

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fsyncPath } from './atomic.ts';
 import { ConfigError, DataError, type DataIssue } from './errors.ts';
 
 export interface Line {
@@ -29,11 +30,9 @@ export function parseJsonl(text: string, file: string): Line[] {
   const issues: DataIssue[] = [];
   text.split('\n').forEach((line, index) => {
     if (line.trim() === '') return;
-    try {
-      lines.push({ row: index + 1, value: JSON.parse(line) });
-    } catch (error) {
-      issues.push({ row: index + 1, message: `expected one JSON value on the line: ${(error as Error).message}` });
-    }
+    const parsed = parseLine(line, index + 1);
+    if ('message' in parsed) issues.push(parsed);
+    else lines.push(parsed);
   });
   if (issues.length > 0) throw new DataError(file, issues);
   return lines;
@@ -63,18 +62,42 @@ export function readJson(file: string): unknown {
   }
 }
 
-/** Streams the lines of a file that may be larger than memory. */
+/**
+ * Streams the lines of a file that may be larger than memory. After a broken line it yields nothing more, but reads on
+ * and throws at the end, so that the DataError names every broken line here too.
+ */
 export async function* streamJsonl(file: string): AsyncGenerator<Line> {
+  const issues: DataIssue[] = [];
   let row = 0;
-  const reader = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
-  for await (const line of reader) {
+  for await (const line of linesOf(file)) {
     row += 1;
     if (line.trim() === '') continue;
-    try {
-      yield { row, value: JSON.parse(line) };
-    } catch (error) {
-      throw new DataError(file, { row, message: `expected one JSON value on the line: ${(error as Error).message}` });
+    const parsed = parseLine(line, row);
+    if ('message' in parsed) issues.push(parsed);
+    else if (issues.length === 0) yield parsed;
+  }
+  if (issues.length > 0) throw new DataError(file, issues);
+}
+
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const reader = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
+  let isFirst = true;
+  try {
+    for await (const line of reader) {
+      yield isFirst ? line.replace(/^\uFEFF/, '') : line;
+      isFirst = false;
     }
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+/** A blank line is the caller's to skip. */
+function parseLine(line: string, row: number): Line | (DataIssue & { readonly row: number }) {
+  try {
+    return { row, value: JSON.parse(line) };
+  } catch (error) {
+    return { row, message: `expected one JSON value on the line: ${(error as Error).message}` };
   }
 }
 
@@ -84,19 +107,31 @@ export const toJsonl = (rows: readonly unknown[]): string => rows.map((row) => `
 export class JsonlLog {
   readonly file: string;
   readonly #handle: number;
+  /** Up to the end of the last whole line. */
+  #length: number;
 
   constructor(file: string) {
     this.file = file;
     mkdirSync(dirname(file), { recursive: true });
-    const whole = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
+    const isNew = !existsSync(file);
+    const whole = isNew ? Buffer.alloc(0) : readFileSync(file);
     this.#handle = openSync(file, 'a');
-    const keep = whole.lastIndexOf(0x0a) + 1;
-    if (keep < whole.length) ftruncateSync(this.#handle, keep);
+    if (isNew) fsyncPath(dirname(file));
+    this.#length = whole.lastIndexOf(0x0a) + 1;
+    if (this.#length < whole.length) ftruncateSync(this.#handle, this.#length);
   }
 
+  /** Whole or not at all: what a full disk let through of a line is cut off again, or the next line would grow onto it. */
   append(row: unknown): void {
-    writeSync(this.#handle, `${JSON.stringify(row)}\n`);
-    fsyncSync(this.#handle);
+    const bytes = Buffer.from(`${JSON.stringify(row)}\n`);
+    try {
+      for (let at = 0; at < bytes.byteLength; ) at += writeSync(this.#handle, bytes, at);
+      fsyncSync(this.#handle);
+    } catch (error) {
+      ftruncateSync(this.#handle, this.#length);
+      throw error;
+    }
+    this.#length += bytes.byteLength;
   }
 
   close(): void {

@@ -4,7 +4,8 @@ export function nearestName(wrong: string, known: readonly string[]): string | u
   let bestDistance = Math.max(2, Math.ceil(wrong.length / 2)) + 1;
   for (const name of known) {
     const distance = editDistance(wrong.toLowerCase(), name.toLowerCase());
-    if (distance < bestDistance) {
+    // As many edits as letters: the two have nothing in common, however short they are.
+    if (distance < bestDistance && distance < Math.max(wrong.length, name.length)) {
       best = name;
       bestDistance = distance;
     }

@@ -1,9 +1,9 @@
 /** Log-probabilities a model gives to answers that exist already: held-out loss, and the teacher's own judgement. */
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from '../base/errors.ts';
-import { labelPositions } from '../loss/causal.ts';
 import { PackedAttention, packedPositions } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
+import { labelPositions } from '../model/labels.ts';
 import { fromIntegers, toFloat32 } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
 import { gather, indexSelect, logsumexp, narrow, toDtype, view } from '../torch/ops.ts';

@@ -4,6 +4,8 @@
  *
  * Legend: tokens = all of a pack; labels = positions whose next token is to be learned; hidden; vocab.
  */
+
+import type { LabelPositions } from '../model/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { grad, noGrad } from '../torch/grad.ts';
 import { inPlaceOperator } from '../torch/operator.ts';
@@ -23,30 +25,6 @@ import {
 import { scope, type Tensor } from '../torch/tensor.ts';
 
 const indexCopyInto = inPlaceOperator<[Tensor, number, Tensor, Tensor]>('aten::index_copy_');
-
-/** Which positions predict a label, and which token each is to predict. */
-export interface LabelPositions {
-  readonly positions: readonly number[];
-  readonly targets: readonly number[];
-}
-
-/** Positions count over documents lying side by side; the label at token i is predicted at i − 1. */
-export function labelPositions(
-  documents: readonly { readonly ids: readonly number[]; readonly labelMask: Uint8Array }[],
-): LabelPositions {
-  const positions: number[] = [];
-  const targets: number[] = [];
-  let start = 0;
-  for (const { ids, labelMask } of documents) {
-    for (let i = 1; i < ids.length; i++) {
-      if (labelMask[i] !== 1) continue;
-      positions.push(start + i - 1);
-      targets.push(ids[i]!);
-    }
-    start += ids.length;
-  }
-  return { positions, targets };
-}
 
 export interface CausalLoss {
   /** Σ of −log p over the labels, in nats. */

@@ -1,20 +1,7 @@
 /** What a report is made of: plain data, read from a run's files by recipes/report.ts. */
+import type { DataStatistics } from '../data/statistics.ts';
 import type { EvaluationRow } from '../evaluate/rows.ts';
 import type { EvaluationSummary } from '../evaluate/summary.ts';
-
-export interface DataStatistics {
-  /** Which set: `seeds`, `generated`, … */
-  readonly name: string;
-  readonly rows: number;
-  readonly byLanguage: Readonly<Record<string, number>>;
-  readonly byCategory: Readonly<Record<string, number>>;
-  /** Whitespace words of the answers; characters for Chinese. Nearest-rank quantiles. */
-  readonly answerLength: { readonly mean: number; readonly median: number; readonly p95: number; readonly max: number };
-  /** Who wrote the answers. */
-  readonly teacher: string;
-  /** Rows taken away, by reason: `too similar`, `too short`, … */
-  readonly rejected: Readonly<Record<string, number>>;
-}
 
 /** One line of train.jsonl. */
 export interface TrainingLogRow {
@@ -31,7 +18,6 @@ export interface TrainingLogRow {
 export interface StageCost {
   readonly stage: string;
   readonly calls: number;
-  readonly fromLedger: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly usd: number;

@@ -13,7 +13,7 @@ import { canonicalJson } from '../base/hash.ts';
 import { type Connection, ledgerError, openLedgerFile } from './ledger-file.ts';
 import { type Columns, columns, type LedgerRow, toLedgerRow } from './ledger-row.ts';
 import { type RowCost, Spending, type Spent } from './spending.ts';
-import type { TeacherAnswer, TeacherRequest } from './teacher.ts';
+import type { TeacherAnswer, TeacherRequest, TokenUsage } from './teacher.ts';
 
 export type { LedgerRow } from './ledger-row.ts';
 
@@ -143,6 +143,19 @@ export class Ledger {
 
   spent(): Spent {
     return this.#spending.total();
+  }
+
+  /** Tokens of the stored answers, as providers counted them, by stage. */
+  tokensByStage(): Record<string, TokenUsage> {
+    const rows = this.#database
+      .prepare(
+        `SELECT stage, SUM(json_extract(answer, '$.usage.inputTokens')) AS input,
+         SUM(json_extract(answer, '$.usage.outputTokens')) AS output FROM calls WHERE state = 'stored' GROUP BY stage`,
+      )
+      .all() as { stage: string; input: number | null; output: number | null }[];
+    return Object.fromEntries(
+      rows.map(({ stage, input, output }) => [stage, { inputTokens: input ?? 0, outputTokens: output ?? 0 }]),
+    );
   }
 
   close(): void {

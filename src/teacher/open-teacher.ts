@@ -33,7 +33,7 @@ export const teacherConfigSchema = z.discriminatedUnion('provider', [
   z.strictObject({ provider: z.literal('openai'), ...vendorFields, baseUrl: baseUrl.optional() }),
   z.strictObject({ provider: z.literal('anthropic'), ...vendorFields, baseUrl: baseUrl.optional() }),
   z.strictObject({ provider: z.literal('openai-compatible'), ...vendorFields, baseUrl }),
-  z.strictObject({ provider: z.literal('recorded'), file: z.string().min(1) }),
+  z.strictObject({ provider: z.literal('recorded'), files: z.array(z.string().min(1)).min(1) }),
   z.strictObject({
     provider: z.literal('local'),
     /** A model directory, or the embedded model. */
@@ -51,7 +51,7 @@ export async function openTeacher(
 ): Promise<Teacher> {
   switch (config.provider) {
     case 'recorded':
-      return openRecorded(config.file);
+      return openRecorded(...config.files);
     case 'local':
       return openLocal(config);
     default:

@@ -12,6 +12,7 @@ import type { Message } from '../base/message.ts';
 import type { Teacher, TeacherAnswer, TeacherRequest } from './teacher.ts';
 
 interface Recording {
+  readonly file: string;
   readonly row: number;
   readonly answer: string;
 }
@@ -21,17 +22,22 @@ const quotedCharacters = 120;
 
 const roles = ['system', 'user', 'assistant'];
 
-/** Reads the whole file; throws DataError with every row that is none, and with every prompt that has two answers. */
-export function openRecorded(file: string): Teacher {
-  const answers = readRecordings(file);
+/** Reads the files whole; throws DataError with every row that is none, and with every prompt that has two answers. */
+export function openRecorded(...files: readonly string[]): Teacher {
+  const answers = new Map<string, Recording>();
+  for (const file of files) readRecordings(file, answers);
+  const names = files.map((file) => basename(file)).join('+');
+  // The answers are part of the name, and with it of every request: an edited file is asked anew.
+  const content = sha256([...answers].map(([key, { answer }]) => [key, answer])).slice(0, 12);
   const answer = ({ messages }: TeacherRequest): TeacherAnswer | TeacherError => {
     const recording = answers.get(promptKey(messages));
-    if (recording === undefined) return notRecorded(file, messages);
-    return { text: recording.answer, finishReason: 'stop', usage: undefined, raw: { file, row: recording.row } };
+    if (recording === undefined) return notRecorded(files.join(', '), messages);
+    const { answer: text, file, row } = recording;
+    return { text, finishReason: 'stop', usage: undefined, raw: { file, row } };
   };
   return {
-    name: `recorded:${basename(file)}`,
-    model: 'recorded',
+    name: `recorded:${names}`,
+    model: `recorded:${content}`,
     paid: false,
     price: undefined,
     batchSize: 64,
@@ -42,8 +48,8 @@ export function openRecorded(file: string): Teacher {
   };
 }
 
-function readRecordings(file: string): Map<string, Recording> {
-  const recordings = new Map<string, Recording>();
+/** Adds the file's rows to `recordings`. */
+function readRecordings(file: string, recordings: Map<string, Recording>): void {
   const issues: DataIssue[] = [];
   for (const { row, value } of readRows(file)) {
     const found = readRecording(value);
@@ -53,12 +59,14 @@ function readRecordings(file: string): Map<string, Recording> {
     }
     const key = promptKey(found.messages);
     const first = recordings.get(key);
-    if (first === undefined) recordings.set(key, { row, answer: found.answer });
+    if (first === undefined) recordings.set(key, { file, row, answer: found.answer });
     else if (first.answer !== found.answer)
-      issues.push({ row, message: `the same prompt as row ${first.row}, with another answer` });
+      issues.push({
+        row,
+        message: `the same prompt as ${first.file === file ? '' : `${first.file} `}row ${first.row}, with another answer`,
+      });
   }
   if (issues.length > 0) throw new DataError(file, issues);
-  return recordings;
 }
 
 const promptKey = (messages: readonly Message[]): string =>

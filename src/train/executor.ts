@@ -4,9 +4,10 @@
  * put between blocks. Gradients of several packs add up.
  */
 import { type Pack, packTokens } from '../data/pack.ts';
-import { causalLoss, labelPositions } from '../loss/causal.ts';
+import { causalLoss } from '../loss/causal.ts';
 import { PackedAttention, packedPositions } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
+import { labelPositions } from '../model/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { grad, noGrad } from '../torch/grad.ts';
 import { inPlaceOperator } from '../torch/operator.ts';

@@ -107,7 +107,9 @@ test('local teachers are opened by the caller, recorded ones here', async () => 
   expect(asked).toEqual([{ provider: 'local', model: '/models/x' }]);
   const file = join(temporaryFolder(), 'r.jsonl');
   writeFileSync(file, '{"instruction":"I","output":"O"}\n');
-  expect(await open({ provider: 'recorded', file })).toMatchObject({ model: 'recorded' });
+  expect(await open({ provider: 'recorded', files: [file] })).toMatchObject({
+    model: expect.stringMatching(/^recorded:[0-9a-f]{12}$/),
+  });
 });
 
 test('money is spent only under a budget or with a yes', () => {

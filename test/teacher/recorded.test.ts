@@ -35,7 +35,7 @@ test('JSON Lines: messages with answer or output, instruction with and without i
   const teacher = openRecorded(path);
   expect(teacher).toMatchObject({
     name: 'recorded:r.jsonl',
-    model: 'recorded',
+    model: expect.stringMatching(/^recorded:[0-9a-f]{12}$/),
     paid: false,
     batchSize: 64,
     concurrency: 1,

@@ -1,0 +1,24 @@
+import { ConfigError, DataError } from '../../src/base/errors.ts';
+import { Command, command } from '../command.ts';
+import { green, printJson, say } from '../terminal.ts';
+
+export function dataCommand(): Command {
+  const validate = command('validate', 'check every row of a data file; names each broken one', [
+    'data validate my-data.json',
+  ])
+    .argument('<file>', 'Alpaca, ShareGPT or messages, JSON or JSONL, .gz too')
+    .option('--json', 'print one JSON document')
+    .action(async (file: string, { json }: { json?: boolean }) => {
+      const { validateFile } = await import('../../src/data/formats.ts');
+      const { format, rows, issues } = validateFile(file);
+      if (json) printJson({ file, format, rows, issues });
+      if (issues.length > 0) {
+        throw new DataError(file, issues, {
+          hint: `${issues.length} of ${rows} rows are broken; --json lists them all`,
+        });
+      }
+      if (rows === 0) throw new ConfigError(`${file} has no rows`);
+      say(`${green('✓')} ${file}: ${rows} rows, ${format}`);
+    });
+  return new Command('data').description('data files').addCommand(validate);
+}

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs';
+import { UnderstudyError, WorkError } from '../../src/base/errors.ts';
+import { addonFile, embeddedModelFolder, isCheckout, stateFolder, version } from '../../src/base/paths.ts';
+import { type Command, command } from '../command.ts';
+import { green, printJson, red, say } from '../terminal.ts';
+
+interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+export function doctorCommand(): Command {
+  return command('doctor', 'say what is here, what is missing, and what the machine can do', [
+    'doctor',
+    'doctor --json',
+  ])
+    .option('--json', 'print one JSON document')
+    .action(async ({ json }: { json?: boolean }) => {
+      const { checks, engine } = await examine();
+      const ok = checks.every((check) => check.ok);
+      const places = { state: stateFolder, mode: isCheckout ? 'checkout' : 'package' };
+      if (json) printJson({ ok, version, node: process.versions.node, ...places, checks, engine });
+      else for (const { name, ok: fine, detail } of checks) say(`${fine ? green('✓') : red('✗')} ${name}: ${detail}`);
+      if (!ok) throw new WorkError('something is missing', { hint: 'run: npm run setup' });
+    });
+}
+
+async function examine() {
+  const { EngineProcess } = await import('../../src/run/engine-process.ts');
+  const { startEngine } = await import('../../recipes/engine.ts');
+  const built = existsSync(addonFile);
+  const checks: Check[] = [
+    { name: 'Node', ok: true, detail: process.versions.node },
+    { name: 'addon', ok: built, detail: built ? addonFile : 'not built' },
+    {
+      name: 'embedded model',
+      ok: existsSync(embeddedModelFolder),
+      detail: existsSync(embeddedModelFolder) ? embeddedModelFolder : 'not there',
+    },
+  ];
+  if (!built) return { checks, engine: null };
+  // A broken addon must not take this process with it: the engine is a child.
+  const engine: InstanceType<typeof EngineProcess> = startEngine() as never;
+  try {
+    const machine = await (engine as ReturnType<typeof startEngine>).call('machine', null);
+    const bf16 = machine.computesInBf16 ? 'bf16 in hardware' : 'no bf16 in hardware: fp32 is used';
+    const amx = machine.cpuFeatures.includes('amx_bf16') ? ', AMX' : '';
+    checks.push(
+      { name: 'libtorch', ok: true, detail: `${machine.torchVersion}, device ${machine.cuda ? 'CUDA' : 'CPU'}` },
+      { name: 'processor', ok: true, detail: `${machine.cpuCapability}, ${bf16}${amx}, ${machine.threads} threads` },
+      {
+        name: 'kernels',
+        ok: machine.threads === 1 || machine.kernelThreads > 1,
+        detail: `${machine.kernelThreads} threads used`,
+      },
+    );
+    return { checks, engine: machine };
+  } catch (error) {
+    const detail = error instanceof UnderstudyError ? error.message : String(error);
+    checks.push({ name: 'libtorch', ok: false, detail });
+    return { checks, engine: null };
+  } finally {
+    engine.stop();
+  }
+}

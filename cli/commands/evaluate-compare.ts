@@ -1,0 +1,49 @@
+import type { EvaluateConfig } from '../../recipes/evaluate-config.ts';
+import { type Command, command, modelFolder, wholeNumber } from '../command.ts';
+import { printJson, say } from '../terminal.ts';
+
+interface CompareFlags {
+  readonly before: string;
+  readonly after: string;
+  readonly questions: string[];
+  readonly out: string;
+  readonly perLanguage?: number;
+  readonly maxTokens?: number;
+  readonly scorer?: string;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+export function compareCommand(): Command {
+  return command('compare', 'two models on the same held-out questions: loss, ROUGE-L, a scorer', [
+    'evaluate compare --before builtin --after my-student/model --questions assets/questions/en.jsonl --out comparison',
+  ])
+    .requiredOption('--before <folder>', 'the model as it was, or builtin')
+    .requiredOption('--after <folder>', 'the model as it is now')
+    .requiredOption('--questions <files...>', 'JSONL rows {id, category, instruction, input, output}')
+    .requiredOption('--out <folder>', 'folder of the rows behind the figures')
+    .option('--per-language <n>', 'ask so many questions a language', wholeNumber)
+    .option('--max-tokens <n>', 'longest answer', wholeNumber)
+    .option('--scorer <folder>', 'model whose log-probabilities of the answers are taken')
+    .option('--threads <n>', 'threads of the engine', wholeNumber)
+    .option('--json', 'print one JSON document')
+    .action(compare);
+}
+
+async function compare({ before, after, out, scorer, threads, json, ...rest }: CompareFlags): Promise<void> {
+  const { parseConfig } = await import('../../src/run/config.ts');
+  const { evaluateSchema } = await import('../../recipes/evaluate-config.ts');
+  const { readQuestions } = await import('../../src/data/formats.ts');
+  const students = { before: modelFolder(before), after: modelFolder(after) };
+  const settings = { ...rest, scorer: scorer === undefined ? undefined : { model: modelFolder(scorer) } };
+  const config: EvaluateConfig = parseConfig(evaluateSchema, settings, 'evaluate compare');
+  readQuestions(config.questions);
+  const { withRunContext } = await import('../run-context.ts');
+  const evaluate = await import('../../recipes/evaluate.ts');
+  const { headlineRows, headlineText } = await import('../../src/report/headline.ts');
+  const summary = await withRunContext({ output: out, threads }, (context) =>
+    evaluate.run(config, students, [], out, context),
+  );
+  if (json) printJson(summary);
+  else say(headlineText(headlineRows(summary)));
+}

@@ -1,0 +1,100 @@
+/**
+ * The command line. Commands are defined here in the order of the job; what they do is imported when one is run, so
+ * that help is instant and commands that need only words never load libtorch.
+ * Exit codes: 0 done, 1 the work failed, 2 bad input or usage, 130 interrupted.
+ */
+import { CommanderError } from 'commander';
+import { loadDotEnv } from '../src/base/environment.ts';
+import { UnderstudyError } from '../src/base/errors.ts';
+import { version } from '../src/base/paths.ts';
+import { redact } from '../src/base/redact.ts';
+import { Command } from './command.ts';
+import { answerCommand } from './commands/answer.ts';
+import { chatCommand } from './commands/chat.ts';
+import { dataCommand } from './commands/data.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
+import { generateCommand } from './commands/generate.ts';
+import { initCommand } from './commands/init.ts';
+import { modelCommand } from './commands/model.ts';
+import { reportCommand } from './commands/report.ts';
+import { runCommand } from './commands/run.ts';
+import { trainCommand } from './commands/train.ts';
+import { red } from './terminal.ts';
+
+function program(): Command {
+  const root = new Command('understudy')
+    .description('Teach a small language model you own with a big one you rent, and prove how good it is.')
+    .version(version)
+    .option('--debug', 'show where an error came from')
+    .addHelpText('after', '\nExample:\n  $ ./understudy run examples/demo.yaml');
+  const commands = [
+    doctorCommand(),
+    initCommand(),
+    runCommand(),
+    generateCommand(),
+    dataCommand(),
+    trainCommand(),
+    answerCommand(),
+    chatCommand(),
+    evaluateCommand(),
+    reportCommand(),
+    modelCommand(),
+  ];
+  for (const one of commands) root.addCommand(one);
+  return root;
+}
+
+/** Throws instead of exiting, for every command and subcommand; errors go through `fail`. */
+function throwing(command: Command): Command {
+  command
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .showSuggestionAfterError();
+  for (const sub of command.commands) throwing(sub);
+  return command;
+}
+
+export async function main(args: readonly string[]): Promise<number> {
+  loadDotEnv();
+  // `| head` closing the pipe is no failure of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  const root = throwing(program());
+  if (args.length === 0) {
+    root.outputHelp();
+    return 0;
+  }
+  try {
+    await root.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    return fail(error, args.includes('--debug'));
+  }
+}
+
+function fail(error: unknown, debug: boolean): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0; // --help, --version
+    if (error.code === 'commander.help') return 2; // a group without its subcommand: the help was shown
+    show(error.message.replace(/^error: /, ''), 'run with --help to see what there is');
+    return 2;
+  }
+  const problem = error instanceof Error ? error : new Error(String(error));
+  const known = problem instanceof UnderstudyError ? problem : undefined;
+  show(
+    problem.message,
+    known ? known.hint : 'a bug of ours, or the machine: run with --debug to see where it comes from',
+  );
+  if (debug) process.stderr.write(`${redact(problem.stack ?? '')}\n`);
+  return known?.exitCode ?? 1;
+}
+
+/** At most ten lines. */
+function show(message: string, hint: string | undefined): void {
+  const lines = redact(message).split('\n').slice(0, 8);
+  process.stderr.write(`${red('error:')} ${lines.join('\n')}\n`);
+  if (hint !== undefined) process.stderr.write(`  → ${redact(hint)}\n`);
+}

@@ -1,0 +1,60 @@
+/** Opens what a recipe of the words half needs, and closes it again: ledger, engine, teachers. */
+import { join } from 'node:path';
+import type { RunContext } from '../recipes/context.ts';
+import type { Engine } from '../recipes/engine.ts';
+import { openLocalTeacher } from '../recipes/local-models.ts';
+import { Ledger } from '../src/teacher/ledger.ts';
+import { assertMaySpend, openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
+import type { Teacher } from '../src/teacher/teacher.ts';
+import { interruptible, modelFolder, openEngine } from './command.ts';
+import { progressBar } from './terminal.ts';
+
+export interface ContextOptions {
+  /** The run's folder; its ledger stands there unless `ledger` names another. */
+  readonly output: string;
+  readonly ledger?: string | undefined;
+  readonly threads?: number | undefined;
+  readonly budgetUsd?: number | undefined;
+  /** Spending without a budget was confirmed. */
+  readonly yes?: boolean | undefined;
+}
+
+export function withRunContext<T>(options: ContextOptions, body: (context: RunContext) => Promise<T>): Promise<T> {
+  return interruptible(async (signal) => {
+    const ledger = new Ledger(options.ledger ?? join(options.output, 'ledger.sqlite'));
+    const teachers = new Map<string, Promise<Teacher>>();
+    let engine: Promise<Engine> | undefined;
+    const startEngine = () => {
+      engine ??= openEngine(options);
+      return engine;
+    };
+    const open = async (config: TeacherConfig): Promise<Teacher> => {
+      const teacher = await openTeacher(config, async ({ model }) => {
+        if (model !== 'builtin') modelFolder(model);
+        return openLocalTeacher(await startEngine(), model);
+      });
+      assertMaySpend(teacher, options);
+      await teacher.probe(signal);
+      return teacher;
+    };
+    try {
+      return await body({
+        ledger,
+        budgetUsd: options.budgetUsd,
+        signal,
+        progress: progressBar,
+        engine: startEngine,
+        teacher(config) {
+          const key = JSON.stringify(config);
+          const known = teachers.get(key) ?? open(config);
+          teachers.set(key, known);
+          return known;
+        },
+      });
+    } finally {
+      for (const teacher of teachers.values()) await teacher.then((one) => one.close()).catch(() => {});
+      await engine?.then((one) => one.stop()).catch(() => {});
+      ledger.close();
+    }
+  });
+}

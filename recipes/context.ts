@@ -1,0 +1,17 @@
+/** What a recipe of the words half gets from whoever runs it. */
+import type { StartProgress } from '../src/run/progress.ts';
+import type { Ledger } from '../src/teacher/ledger.ts';
+import type { TeacherConfig } from '../src/teacher/open-teacher.ts';
+import type { Teacher } from '../src/teacher/teacher.ts';
+import type { Engine } from './engine.ts';
+
+export interface RunContext {
+  readonly ledger: Ledger;
+  readonly budgetUsd: number | undefined;
+  readonly signal: AbortSignal;
+  readonly progress: StartProgress;
+  /** Started at its first use: a run whose stages are all done never loads libtorch. */
+  readonly engine: () => Promise<Engine>;
+  /** Opened at its first use, probed, and refused where it costs money without a budget. */
+  readonly teacher: (config: TeacherConfig) => Promise<Teacher>;
+}

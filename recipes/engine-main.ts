@@ -1,0 +1,38 @@
+/** The engine's process: libtorch, one loaded model, and the numeric recipes. Started by `startEngine`. */
+import { sha256 } from '../src/base/hash.ts';
+import { answerOn } from '../src/local/answer.ts';
+import { type LoadedModel, loadModel } from '../src/local/loaded-model.ts';
+import { serveEngine } from '../src/run/engine-process.ts';
+import { computesInBf16, machine } from '../src/torch/machine.ts';
+import { threadsUsed } from '../src/torch/ops.ts';
+import { convertGguf } from './convert-gguf.ts';
+import type { EngineMethods, ModelChoice } from './engine.ts';
+import { run as runSft } from './sft.ts';
+
+let loaded: { key: string; model: LoadedModel } | undefined;
+
+/** Loads a model unless it is the one at hand; the one before it is released first. */
+function use(choice: ModelChoice): LoadedModel {
+  const key = sha256(choice);
+  if (loaded?.key === key) return loaded.model;
+  unload();
+  loaded = { key, model: loadModel(choice.folder, choice) };
+  return loaded.model;
+}
+
+function unload(): void {
+  loaded?.model.decoder.release();
+  loaded = undefined;
+}
+
+serveEngine<EngineMethods>({
+  machine: () => ({ ...machine(), computesInBf16: computesInBf16(), kernelThreads: threadsUsed(10_000) }),
+  convertGguf: ({ input, output }) => convertGguf(input, output),
+  answer: ({ model, requests }, { signal, emit }) => answerOn(use(model)).answer(requests, { signal, onEvent: emit }),
+  score: ({ model, conversations }, { signal, emit }) =>
+    answerOn(use(model)).score(conversations, { signal, onProgress: (done) => emit({ done }) }),
+  sft(config, context) {
+    unload();
+    return runSft(config, context);
+  },
+});

@@ -1,0 +1,52 @@
+/** The engine as recipes and commands see it: typed calls into the child process that holds libtorch. */
+import { fileURLToPath } from 'node:url';
+import type { Message } from '../src/base/message.ts';
+import type { ScoredAnswer } from '../src/evaluate/scorer.ts';
+import type { ComputeDtype } from '../src/local/loaded-model.ts';
+import type { AnswerEvent, LocalAnswer, LocalModel, LocalRequest } from '../src/local/local-model.ts';
+import type { NativeMachine } from '../src/native/addon.ts';
+import { EngineProcess } from '../src/run/engine-process.ts';
+import type { SftEvent, SftResult } from './sft.ts';
+import type { SftConfig } from './sft-config.ts';
+
+/** A model folder and how to compute with it. The engine keeps the last one loaded. */
+export interface ModelChoice {
+  readonly folder: string;
+  readonly dtype: ComputeDtype;
+  readonly template?: string | undefined;
+}
+
+export interface EngineMachine extends NativeMachine {
+  readonly computesInBf16: boolean;
+  /** How many threads one of our own kernels really used: 1 means OpenMP is missing from the build. */
+  readonly kernelThreads: number;
+}
+
+export type EngineMethods = {
+  machine: { params: null; event: never; result: EngineMachine };
+  convertGguf: { params: { input: string; output: string }; event: never; result: { parameters: number } };
+  answer: {
+    params: { model: ModelChoice; requests: readonly LocalRequest[] };
+    event: AnswerEvent;
+    result: LocalAnswer[];
+  };
+  score: {
+    params: { model: ModelChoice; conversations: readonly (readonly Message[])[] };
+    event: { done: number };
+    result: ScoredAnswer[];
+  };
+  sft: { params: SftConfig; event: SftEvent; result: SftResult };
+};
+
+export type Engine = EngineProcess<EngineMethods>;
+
+export const startEngine = (options: { threads?: number } = {}): Engine =>
+  new EngineProcess(fileURLToPath(new URL('./engine-main.js', import.meta.url)), options);
+
+/** A model folder as the words half can ask it. Loaded at its first use. */
+export const engineModel = (engine: Engine, model: ModelChoice): LocalModel => ({
+  answer: (requests, { signal, onEvent } = {}) =>
+    engine.call('answer', { model, requests }, { signal, ...(onEvent && { onEvent }) }),
+  score: (conversations, { signal, onProgress } = {}) =>
+    engine.call('score', { model, conversations }, { signal, onEvent: ({ done }) => onProgress?.(done) }),
+});

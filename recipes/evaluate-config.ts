@@ -1,0 +1,22 @@
+/** Settings of an evaluation before against after training. */
+import { z } from 'zod';
+import { teacherConfigSchema } from '../src/teacher/open-teacher.ts';
+
+const positive = z.number().int().positive();
+
+export const evaluateSchema = z.strictObject({
+  questions: z.array(z.string()).min(1).describe('held-out questions with references'),
+  perLanguage: positive
+    .optional()
+    .describe('ask so many questions a language, drawn over the categories; default: all'),
+  maxTokens: positive.default(256).describe('longest answer; answers are greedy'),
+  judge: teacherConfigSchema.optional().describe('the teacher that scores both answers 1–10, in both orders'),
+  scorer: z
+    .strictObject({
+      model: z.string().default('builtin').describe('model whose log-probabilities of the answers are taken'),
+      examples: z.number().int().min(0).default(0).describe('seed tasks it is shown first'),
+    })
+    .optional(),
+});
+
+export type EvaluateConfig = z.infer<typeof evaluateSchema>;

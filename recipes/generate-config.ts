@@ -1,0 +1,36 @@
+/** Settings of Self-Instruct. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { assetsFolder } from '../src/base/paths.ts';
+import { teacherConfigSchema } from '../src/teacher/open-teacher.ts';
+
+const positive = z.number().int().positive();
+const share = z.number().min(0).max(2);
+
+export const generateSchema = z.strictObject({
+  teacher: teacherConfigSchema,
+  count: positive.describe('instructions asked for; filters take some away'),
+  languages: z
+    .array(z.enum(['en', 'zh']))
+    .min(1)
+    .default(['en']),
+  examplesPerPrompt: positive.default(6).describe('seed tasks shown when a new instruction is asked for'),
+  answerExamples: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('seed tasks shown, answered, before a new one is answered'),
+  instructionTokens: positive.default(128).describe('longest new instruction'),
+  answerTokens: positive.default(512).describe('longest answer; a cut one is rejected'),
+  temperature: share.default(1).describe('of the instructions; answers are greedy'),
+  topP: z.number().positive().max(1).default(0.95),
+  seed: z.number().int().default(1),
+});
+
+export type GenerateConfig = z.infer<typeof generateSchema>;
+
+/** The project's own English seed tasks. */
+export const defaultSeeds: readonly string[] = ['en-a', 'en-b'].map((name) =>
+  join(assetsFolder, 'seeds', `${name}.jsonl`),
+);

@@ -1,0 +1,49 @@
+/** The report of a run, made from its files alone: it can be made again at any time, and asks nobody. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError } from '../src/base/errors.ts';
+import { parseJsonl, readJson, readText } from '../src/base/jsonl.ts';
+import type { DataStatistics } from '../src/data/statistics.ts';
+import type { EvaluationRow } from '../src/evaluate/rows.ts';
+import { summarize } from '../src/evaluate/summary.ts';
+import { reportFiles, writeReport } from '../src/report/write-report.ts';
+import { rowsFile } from './evaluate.ts';
+import { type RunRecord, runFile, statisticsFile } from './run-record.ts';
+import type { SftLogRow, SftResult } from './sft.ts';
+
+/** Returns the page's path. */
+export function run(output: string): string {
+  const file = join(output, runFile);
+  if (!existsSync(file)) {
+    throw new ConfigError(`${output} holds no finished run: ${runFile} is missing`, {
+      hint: 'give the output folder of `./understudy run`',
+    });
+  }
+  const { config, versions, finishedAt, stages, costs } = readJson(file) as RunRecord;
+  const sft = readJson(join(stages.sft, 'sft.json')) as SftResult;
+  const rows = readRows<EvaluationRow>(join(stages.evaluate, rowsFile));
+  writeReport(output, {
+    title: config.name,
+    finishedAt,
+    provenance: config.about,
+    versions,
+    config,
+    data: readJson(join(stages.data, statisticsFile)) as DataStatistics[],
+    training: {
+      log: readRows<SftLogRow>(join(stages.sft, 'train.jsonl')),
+      documents: sft.receipt.kept,
+      trainedTokens: sft.trainedTokens,
+      labelTokens: sft.labelTokens,
+      cut: sft.receipt.cut.length,
+      dropped: sft.receipt.dropped.length,
+      seconds: sft.seconds,
+      parameters: sft.parameters,
+      dtype: sft.dtype,
+    },
+    evaluation: { summary: summarize(rows), rows },
+    costs,
+  });
+  return join(output, reportFiles.page);
+}
+
+const readRows = <Row>(file: string): Row[] => parseJsonl(readText(file), file).map(({ value }) => value as Row);

@@ -1,0 +1,145 @@
+/**
+ * The main job, in order: a teacher answers given instructions, a teacher writes new ones and answers them, the data
+ * are cleaned of the test questions, the student is fine-tuned on them, asked before and after, and reported on.
+ * Every stage has a folder of its own, named by what it depends on: run again, what is done is found.
+ */
+import { join } from 'node:path';
+import { writeFileAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
+import { toJsonl } from '../src/base/jsonl.ts';
+import { version } from '../src/base/paths.ts';
+import { contaminated } from '../src/data/decontaminate.ts';
+import { readConversations, readQuestions, readSeeds, toMessagesJsonl } from '../src/data/formats.ts';
+import { type DataStatistics, dataStatistics } from '../src/data/statistics.ts';
+import type { EvaluationSummary } from '../src/evaluate/summary.ts';
+import type { StageCost } from '../src/report/report-input.ts';
+import { runStage, type StageResult } from '../src/run/stage.ts';
+import * as answerGiven from './answer-given.ts';
+import type { RunContext } from './context.ts';
+import * as evaluate from './evaluate.ts';
+import * as generate from './generate.ts';
+import { folderOf, modelName } from './local-models.ts';
+import type { MadeData } from './made-data.ts';
+import { run as report } from './report.ts';
+import type { RunConfig } from './run-config.ts';
+import { type RunRecord, runFile, statisticsFile, trainFile } from './run-record.ts';
+import type { SftResult } from './sft.ts';
+import { showSft } from './show-sft.ts';
+
+export interface RunResult {
+  readonly report: string;
+  readonly model: string;
+  readonly summary: EvaluationSummary;
+}
+
+export async function run(config: RunConfig, context: RunContext): Promise<RunResult> {
+  const { output, seeds: seedFiles } = config;
+  const seeds = readSeeds(seedFiles);
+  const made: StageResult<MadeData>[] = [];
+
+  // 1. The teacher's answers to given instructions.
+  if (config.answer) {
+    const { instructions, teacher, ...settings } = config.answer;
+    const files = [...instructions, ...(teacher.provider === 'recorded' ? teacher.files : [])];
+    const stage = { name: 'answer', files, settings: { ...settings, teacher } };
+    const work = (folder: string) =>
+      answerGiven.run(readSeeds(instructions), { ...settings, teacher }, folder, context);
+    made.push(told(await runStage(output, stage, work), 'answer', context));
+  }
+
+  // 2. New instructions, and the teacher's answers to them.
+  const { generate: generating } = config;
+  if (generating) {
+    const stage = { name: 'generate', files: seedFiles, settings: generating };
+    const work = (folder: string) => generate.run(generating, seeds, folder, context);
+    made.push(told(await runStage(output, stage, work), 'generate', context));
+  }
+
+  // 3. The training data: everything made, less what overlaps with the test questions.
+  const parts = made.map(({ folder, result }) => ({ file: join(folder, result.file), result }));
+  const dataStage = {
+    name: 'data',
+    files: [...parts.map(({ file }) => file), ...config.evaluate.questions],
+    settings: {},
+  };
+  const data = await runStage(output, dataStage, async (folder) => collect(parts, config, folder));
+
+  // 4. Supervised fine-tuning.
+  const student = await modelName(config.sft.model);
+  const dataFile = join(data.folder, trainFile);
+  const sftStage = { name: 'sft', files: [dataFile], settings: { ...config.sft, model: student } };
+  const sft = await runStage(output, sftStage, async (folder): Promise<SftResult> => {
+    const settings = { ...config.sft, model: folderOf(config.sft.model), data: [dataFile], output: folder };
+    const engine = await context.engine();
+    return showSft(context.progress('training'), (onEvent) =>
+      engine.call('sft', settings, { signal: context.signal, onEvent }),
+    );
+  });
+  told(sft, 'training', context);
+
+  // 5. Before and after.
+  const students = { before: config.sft.model, after: sft.result.model };
+  const evaluateStage = {
+    name: 'evaluate',
+    files: [...config.evaluate.questions, ...seedFiles],
+    settings: { ...config.evaluate, before: student, after: await modelName(sft.result.model) },
+  };
+  const evaluation = await runStage(output, evaluateStage, (folder) =>
+    evaluate.run(config.evaluate, students, seeds, folder, context),
+  );
+  told(evaluation, 'evaluation', context);
+
+  // 6. The report.
+  const record: RunRecord = {
+    config,
+    versions: { understudy: version, node: process.versions.node },
+    finishedAt: new Date().toISOString(),
+    stages: { data: data.folder, sft: sft.folder, evaluate: evaluation.folder },
+    costs: costsOf(context),
+  };
+  const allFound = [...made, data, sft, evaluation].every(({ found }) => found);
+  if (!allFound) writeJsonAtomic(join(output, runFile), record);
+  return { report: report(output), model: sft.result.model, summary: evaluation.result };
+}
+
+function told<T>(stage: StageResult<T>, name: string, { progress }: RunContext): StageResult<T> {
+  if (stage.found) progress(name).finish('done before');
+  return stage;
+}
+
+/** Joins the parts, takes out what a test question would be recognised in, and counts. */
+function collect(
+  parts: readonly { readonly file: string; readonly result: MadeData }[],
+  { evaluate: { questions } }: RunConfig,
+  folder: string,
+): { rows: number; contaminated: number } {
+  const held = readQuestions(questions);
+  const statistics: DataStatistics[] = [];
+  const removed: unknown[] = [];
+  const kept = parts.flatMap(({ file, result }) => {
+    const all = readConversations(file);
+    const overlaps = contaminated(all, held);
+    const names = new Set(overlaps.map(({ id }) => id));
+    removed.push(...overlaps);
+    const clean = all.filter(({ id }) => !names.has(id));
+    const rejected = { ...result.rejected, ...(names.size > 0 && { 'overlaps with a test question': names.size }) };
+    statistics.push(dataStatistics(result.name, clean, { teacher: result.teacher, rejected }));
+    return clean;
+  });
+  writeFileAtomic(join(folder, trainFile), toMessagesJsonl(kept));
+  writeFileAtomic(join(folder, 'removed.jsonl'), toJsonl(removed));
+  writeJsonAtomic(join(folder, statisticsFile), statistics);
+  return { rows: kept.length, contaminated: removed.length };
+}
+
+function costsOf({ ledger }: RunContext): StageCost[] {
+  const tokens = ledger.tokensByStage();
+  return Object.entries(ledger.spent().byStage).map(([stage, totals]) => ({
+    stage,
+    calls: totals.storedCalls,
+    inputTokens: tokens[stage]?.inputTokens ?? 0,
+    outputTokens: tokens[stage]?.outputTokens ?? 0,
+    usd: totals.storedUsd,
+    inDoubtCalls: totals.inDoubtCalls,
+    inDoubtUsd: totals.inDoubtUsd + totals.lostUsd,
+  }));
+}

@@ -1,0 +1,52 @@
+/** A model directory on our own decoder as a teacher and as a scorer: no key, no cost, no network. */
+import { sha256 } from '../base/hash.ts';
+import type { Scorer } from '../evaluate/scorer.ts';
+import type { SamplingParameters, Teacher, TeacherAnswer } from '../teacher/teacher.ts';
+import type { LocalModel, LocalSampling } from './local-model.ts';
+
+/** Rows decoded together: on CPU eight rows cost little more than one. */
+const batchSize = 8;
+
+export function localTeacher(name: string, model: LocalModel, close: () => Promise<void> = async () => {}): Teacher {
+  return {
+    name,
+    model: name,
+    paid: false,
+    price: undefined,
+    batchSize,
+    concurrency: 1,
+    probe: async () => {
+      await model.answer([]);
+    },
+    async ask(requests, { signal }) {
+      const answers = await model.answer(
+        requests.map(({ messages, parameters, sample }) => ({
+          // Each request has its own random stream, wherever in a batch it stands.
+          key: sha256({ messages, sample }),
+          messages,
+          maxTokens: parameters.maxTokens,
+          sampling: samplingOf(parameters),
+          stop: parameters.stop ?? [],
+        })),
+        { signal },
+      );
+      return answers.map(({ text, finishReason, inputTokens, outputTokens }): TeacherAnswer => {
+        return { text, finishReason, usage: { inputTokens, outputTokens }, raw: { text, finishReason } };
+      });
+    },
+    close,
+  };
+}
+
+const samplingOf = ({ temperature, topP, seed }: SamplingParameters): LocalSampling => ({
+  temperature: temperature ?? 0,
+  topK: 0,
+  topP: topP ?? 1,
+  repetitionPenalty: 1,
+  seed: seed ?? 1,
+});
+
+export const localScorer = (name: string, model: LocalModel): Scorer => ({
+  name,
+  score: (conversations, options) => model.score(conversations, options),
+});

@@ -1,0 +1,25 @@
+/** Where in tokens lying side by side a next token is to be predicted, and which. */
+
+/** Which positions predict a label, and which token each is to predict. */
+export interface LabelPositions {
+  readonly positions: readonly number[];
+  readonly targets: readonly number[];
+}
+
+/** Positions count over documents lying side by side; the label at token i is predicted at i − 1. */
+export function labelPositions(
+  documents: readonly { readonly ids: readonly number[]; readonly labelMask: Uint8Array }[],
+): LabelPositions {
+  const positions: number[] = [];
+  const targets: number[] = [];
+  let start = 0;
+  for (const { ids, labelMask } of documents) {
+    for (let i = 1; i < ids.length; i++) {
+      if (labelMask[i] !== 1) continue;
+      positions.push(start + i - 1);
+      targets.push(ids[i]!);
+    }
+    start += ids.length;
+  }
+  return { positions, targets };
+}

@@ -1,0 +1,126 @@
+/**
+ * The report page's style sheet. System fonts, one accent for "after" and a grey for "before", light and dark by the
+ * reader's setting, tables that scroll on a phone, and a form for paper. No url(), no @import, no @font-face: the page
+ * asks the network for nothing.
+ */
+export const style = `
+:root {
+  color-scheme: light dark;
+  --paper: #fdfdfb; --ink: #1d1f22; --soft: #5c6168; --line: #dcdedf; --panel: #f3f4f2;
+  --before: #9aa1a9; --after: #1f6f8b; --good: #1b6b3a; --bad: #a5341f; --mark: #b7791f;
+  --plot-background: transparent;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #16181b; --ink: #e6e7e8; --soft: #a0a6ad; --line: #34383d; --panel: #1f2226;
+    --before: #757d86; --after: #5ab0cd; --good: #6fc48f; --bad: #ec8d78; --mark: #d9a650;
+  }
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
+body {
+  margin: 0; padding: 0 1.25rem 5rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans", "PingFang SC", "Microsoft YaHei", sans-serif;
+}
+main, header.top, footer { max-width: 60rem; margin-inline: auto; }
+p, li { max-width: 42rem; overflow-wrap: anywhere; }
+h1, h2, h3 { line-height: 1.2; text-wrap: balance; overflow-wrap: anywhere; }
+h1 { font-size: 2rem; letter-spacing: -0.015em; margin: 3rem 0 0.25rem; }
+h2 { font-size: 1.3rem; margin: 3.5rem 0 0.75rem; padding-top: 0.9rem; border-top: 1px solid var(--line); }
+h3 { font-size: 1rem; margin: 1.75rem 0 0.5rem; }
+a { color: var(--after); text-underline-offset: 0.15em; }
+.soft, caption, figcaption, .meta { color: var(--soft); }
+.soft, caption, figcaption, .meta, nav, footer { font-size: 0.875rem; }
+nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1.1rem; list-style: none; margin: 1.25rem 0 0; padding: 0; }
+.provenance {
+  margin: 1.5rem 0 0; padding: 0.9rem 1.2rem; background: var(--panel); border-left: 4px solid var(--after);
+}
+.provenance p { margin: 0.35rem 0; }
+.provenance strong { display: block; }
+.note { border-left: 3px solid var(--mark); padding-left: 0.9rem; }
+
+.scroll { overflow-x: auto; margin: 1rem 0; }
+.scroll:focus-visible { outline: 2px solid var(--after); outline-offset: 2px; }
+table { border-collapse: collapse; font-size: 0.925rem; font-variant-numeric: tabular-nums; }
+caption { text-align: left; padding-bottom: 0.4rem; white-space: nowrap; }
+th, td { padding: 0.4rem 0.9rem 0.4rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+th:last-child, td:last-child { padding-right: 0; }
+thead th { color: var(--soft); white-space: nowrap; font-weight: 500; font-size: 0.85rem; vertical-align: bottom; }
+tbody th { font-weight: 500; min-width: 8.5rem; }
+.number { text-align: right; white-space: nowrap; }
+.headline table { width: 100%; }
+.headline td, .headline th { padding-block: 0.65rem; }
+.headline .n, .headline .range { display: block; color: var(--soft); font-size: 0.85rem; font-weight: 400; }
+.headline td.number { font-size: 1.05rem; }
+
+.headline .group th { padding-top: 1.4rem; font-size: 1.05rem; font-weight: 600; }
+.verdict { font-weight: 600; white-space: nowrap; }
+.better { color: var(--good); }
+.worse { color: var(--bad); }
+.unclear { color: var(--soft); }
+
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 23rem), 1fr)); gap: 1.5rem 2rem; }
+.charts { margin: 1.25rem 0; align-items: start; }
+figure { margin: 0; max-width: 29rem; }
+figure b { display: block; font-size: 0.925rem; font-weight: 600; margin-bottom: 0.35rem; }
+figcaption { margin-top: 0.35rem; }
+svg.chart { display: block; width: 100%; height: auto; overflow: visible; font-size: 12px; }
+svg.chart text { white-space: pre; }
+.legend { margin: 0 0 0.35rem; font-size: 0.85rem; color: var(--soft); }
+.legend span { margin-right: 1rem; white-space: nowrap; }
+.legend i { display: inline-block; width: 0.75em; height: 0.75em; margin-right: 0.4em; border-radius: 2px; }
+.legend .before { background: var(--before); }
+.legend .after { background: var(--after); }
+
+.sample { margin: 1.25rem 0; padding: 1rem 1.1rem 1.1rem; border: 1px solid var(--line); border-radius: 6px; }
+.sample:target { border-color: var(--after); box-shadow: 0 0 0 1px var(--after); }
+.sample h3 { margin: 0 0 0.5rem; font-size: 0.875rem; font-weight: 500; color: var(--soft); }
+.words { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.5; }
+.prompt { font-weight: 500; max-width: 46rem; }
+.answers { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 1.1rem; margin-top: 0.9rem; }
+.answers h4 { margin: 0 0 0.3rem; padding-top: 0.4rem; border-top: 3px solid var(--line); font-size: 0.85rem; }
+.answers .before h4 { border-color: var(--before); }
+.answers .after h4 { border-color: var(--after); }
+.answers .words { font-size: 0.925rem; }
+.empty { color: var(--soft); font-style: italic; }
+.sample .meta { margin: 0.9rem 0 0; max-width: none; font-variant-numeric: tabular-nums; }
+.sample .meta span { display: inline-block; margin-right: 1.2rem; }
+
+details { margin: 1rem 0; }
+summary { cursor: pointer; font-weight: 500; padding: 0.35rem 0; }
+pre {
+  overflow-x: auto; padding: 0.9rem 1rem; background: var(--panel); border-radius: 6px; font-size: 0.85rem;
+  font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", monospace; tab-size: 2;
+}
+code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", monospace; font-size: 0.92em; }
+
+@media (max-width: 46rem) {
+  .answers { grid-template-columns: minmax(0, 1fr); }
+}
+@media (max-width: 40rem) {
+  h1 { font-size: 1.6rem; margin-top: 2rem; }
+  .headline thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .headline table, .headline tbody { display: block; }
+  .headline tr { display: grid; grid-template-columns: 1fr 1fr; padding: 0.8rem 0; border-bottom: 1px solid var(--line); }
+  .headline th, .headline td { border: 0; padding: 0.15rem 0; text-align: left; }
+  .headline th { grid-column: 1 / -1; }
+  .headline td::before { content: attr(data-label); display: block; font-size: 0.8rem; color: var(--soft); }
+  .headline th { font-weight: 600; padding-bottom: 0.4rem; }
+  .headline td.empty::before { content: none; }
+}
+@media print {
+  :root {
+    --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --panel: #f4f4f4;
+    --before: #9aa1a9; --after: #1f6f8b; --good: #1b6b3a; --bad: #a5341f; --mark: #b7791f;
+    color-scheme: light;
+  }
+  html { font-size: 9.5pt; }
+  body { padding: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  nav { display: none; }
+  h1 { margin-top: 0; }
+  h2, h3 { break-after: avoid; }
+  .sample, figure, tr, .provenance { break-inside: avoid; }
+  .scroll { overflow: visible; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+}
+`;

@@ -1,0 +1,196 @@
+/**
+ * The engine is a child Node process: libtorch never runs in the process that owns the terminal, so progress, Ctrl-C
+ * and servers stay alive, thread settings are made at spawn, and a crash is an error message and costs no data.
+ *
+ * This file is both ends of the wire and knows no method: `EngineProcess` is the parent's end, `serveEngine` the
+ * child's. What can be called is a type (src/local/engine-methods.ts).
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { type ExitCode, InterruptedError, NativeError, UnderstudyError } from '../base/errors.ts';
+
+/** For each method what it takes, what it reports on the way, and what it returns. All structured-cloneable. */
+export type MethodMap = Record<string, { params: unknown; event: unknown; result: unknown }>;
+
+type ToChild = { id: number; method: string; params: unknown } | { id: number; cancel: true };
+type FromChild =
+  | { ready: true }
+  | { id: number; event: unknown }
+  | { id: number; result: unknown }
+  | { id: number; error: WireError };
+
+interface WireError {
+  readonly name: string;
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly exitCode: ExitCode;
+  readonly stack: string | undefined;
+}
+
+/** An error that was thrown in the engine, as the parent sees it. */
+class EngineError extends UnderstudyError {
+  override readonly code: string;
+  override readonly exitCode: ExitCode;
+  constructor(wire: WireError) {
+    super(wire.message, { hint: wire.hint });
+    this.code = wire.code;
+    this.exitCode = wire.exitCode;
+    this.name = wire.name;
+    if (wire.stack !== undefined) this.stack = wire.stack;
+  }
+}
+
+export interface CallOptions<Event> {
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: (event: Event) => void;
+}
+
+interface Pending {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly onEvent: ((event: never) => void) | undefined;
+}
+
+export const defaultThreads = (): number => availableParallelism();
+
+export class EngineProcess<Methods extends MethodMap> {
+  readonly #child: ChildProcess;
+  readonly #pending = new Map<number, Pending>();
+  readonly #ready: Promise<void>;
+  #nextId = 1;
+  #stderr = '';
+  #ended = false;
+
+  /** Starts `main`, a module that calls `serveEngine`. Threads are OpenMP's; they cannot change later. */
+  constructor(main: string, options: { threads?: number } = {}) {
+    const threads = String(options.threads ?? defaultThreads());
+    this.#child = fork(main, [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, OMP_NUM_THREADS: threads, MKL_NUM_THREADS: threads },
+    });
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString()).slice(-4000);
+    });
+    this.#ready = new Promise((resolve, reject) => {
+      this.#pending.set(0, { resolve: () => resolve(), reject, onEvent: undefined });
+    });
+    this.#ready.catch(() => {}); // reported by the call that waits for it
+    this.#child.on('message', (message) => this.#receive(message as FromChild));
+    this.#child.on('error', (error) => this.#end(error.message));
+    // 'close' rather than 'exit': the last of its stderr has then arrived.
+    this.#child.on('close', (code, signal) => this.#end(signal ? `killed by ${signal}` : `exit code ${code}`));
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Aborting asks the method to stop at its next safe point; the promise then rejects with InterruptedError. */
+  async call<Name extends keyof Methods & string>(
+    method: Name,
+    params: Methods[Name]['params'],
+    options: CallOptions<Methods[Name]['event']> = {},
+  ): Promise<Methods[Name]['result']> {
+    const { signal, onEvent } = options;
+    if (signal?.aborted) throw new InterruptedError();
+    await this.#ready;
+    const id = this.#nextId++;
+    const cancel = () => this.#send({ id, cancel: true });
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#pending.set(id, { resolve, reject, onEvent });
+        this.#send({ id, method, params });
+      });
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      this.#pending.delete(id);
+    }
+  }
+
+  /** Kills the process. Nothing it had saved is harmed. */
+  stop(): void {
+    this.#ended = true;
+    this.#child.kill('SIGKILL');
+  }
+
+  #send(message: ToChild): void {
+    if (!this.#ended && this.#child.connected) this.#child.send(message);
+    else if ('method' in message)
+      this.#pending.get(message.id)?.reject(new NativeError('the engine process has ended'));
+  }
+
+  #receive(message: FromChild): void {
+    if ('ready' in message) return this.#pending.get(0)?.resolve(undefined);
+    const pending = this.#pending.get(message.id);
+    if ('event' in message) pending?.onEvent?.(message.event as never);
+    else if ('result' in message) pending?.resolve(message.result);
+    else
+      pending?.reject(message.error.code === 'interrupted' ? new InterruptedError() : new EngineError(message.error));
+  }
+
+  #end(reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const last = this.#stderr.trim().split('\n').slice(-5).join('\n');
+    const error = new NativeError(`the engine process ended unexpectedly (${reason})${last ? `:\n${last}` : ''}`, {
+      hint: reason.includes('SIGKILL')
+        ? 'the system may have run out of memory: try smaller batches; what was saved is kept'
+        : 'what was saved is kept; run the same command again, and `./understudy doctor` if it happens again',
+    });
+    for (const pending of this.#pending.values()) pending.reject(error);
+  }
+}
+
+export interface MethodContext<Event> {
+  /** Aborted when the caller cancels: check it between steps. */
+  readonly signal: AbortSignal;
+  readonly emit: (event: Event) => void;
+}
+
+export type MethodHandlers<Methods extends MethodMap> = {
+  readonly [Name in keyof Methods]: (
+    params: Methods[Name]['params'],
+    context: MethodContext<Methods[Name]['event']>,
+  ) => Promise<Methods[Name]['result']> | Methods[Name]['result'];
+};
+
+/** The child's end: one call at a time, in order; cancelling is seen whenever the running method yields. */
+export function serveEngine<Methods extends MethodMap>(handlers: MethodHandlers<Methods>): void {
+  const send = (message: FromChild) => {
+    if (process.connected) process.send?.(message);
+  };
+  const cancels = new Map<number, AbortController>();
+  let queue = Promise.resolve();
+  // The terminal sends Ctrl-C to the whole group; the parent decides what it means for the engine.
+  process.on('SIGINT', () => {});
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', (message: ToChild) => {
+    if ('cancel' in message) return cancels.get(message.id)?.abort();
+    const { id, method, params } = message;
+    const controller = new AbortController();
+    cancels.set(id, controller);
+    queue = queue.then(async () => {
+      try {
+        const handler = handlers[method];
+        if (!handler) throw new Error(`the engine has no method ${method}`);
+        const context = { signal: controller.signal, emit: (event: unknown) => send({ id, event }) };
+        send({ id, result: await handler(params as never, context) });
+      } catch (error) {
+        send({ id, error: toWire(error) });
+      } finally {
+        cancels.delete(id);
+      }
+    });
+    return undefined;
+  });
+  send({ ready: true });
+}
+
+function toWire(error: unknown): WireError {
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  if (!(error instanceof UnderstudyError)) return { name, code: 'bug', message, hint: undefined, exitCode: 1, stack };
+  return { name, code: error.code, message, hint: error.hint, exitCode: error.exitCode, stack };
+}
