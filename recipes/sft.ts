@@ -14,6 +14,7 @@ import { writeFileAtomic, writeFolderAtomic, writeJsonAtomic } from '../src/base
 import { ConfigError, DataError, InterruptedError, WorkError } from '../src/base/errors.ts';
 import { sha256 } from '../src/base/hash.ts';
 import { JsonlLog, parseJsonl, readJson, toJsonl } from '../src/base/jsonl.ts';
+import { lockFolder } from '../src/base/lock.ts';
 import { readConversations } from '../src/data/formats.ts';
 import {
   type EncodingReceipt,
@@ -79,7 +80,19 @@ export interface SftContext {
   readonly emit: (event: SftEvent) => void;
 }
 
-export async function run(config: SftConfig, { signal, emit }: SftContext): Promise<SftResult> {
+/** One process a folder: the engine of a killed run may still be at its last step. */
+export async function run(config: SftConfig, context: SftContext): Promise<SftResult> {
+  const onWait = (owner: string) =>
+    context.emit({ kind: 'note', text: `waiting for ${owner}, which uses ${config.output}` });
+  const lock = await lockFolder(config.output, { onWait, signal: context.signal });
+  try {
+    return await train(config, context);
+  } finally {
+    lock.release();
+  }
+}
+
+async function train(config: SftConfig, { signal, emit }: SftContext): Promise<SftResult> {
   const note = (text: string) => emit({ kind: 'note', text });
   setDeterministic(true);
 
@@ -99,7 +112,8 @@ export async function run(config: SftConfig, { signal, emit }: SftContext): Prom
 
   // 2. What stands in the folder: this very run, done or half done, or nothing.
   const { output: _where, checkpointEverySteps: _when, ...settings } = config;
-  const identity = sha256({ settings, ids: documents.map(({ ids }) => ids), parameters: parameterCount(model) });
+  const parameters = parameterCount(model);
+  const identity = sha256({ settings, ids: documents.map(({ ids }) => ids), parameters });
   const done = finishedRun(config.output, identity);
   if (done) return done;
   const numerics = currentNumerics(resolveDtype(config.dtype));
@@ -110,6 +124,7 @@ export async function run(config: SftConfig, { signal, emit }: SftContext): Prom
   }
 
   // 3. Model and optimizer: fp32 master weights; working copies beside them where the compute type is another.
+  if (checkpoint) model.decoder.release();
   const master = checkpoint ? loadDecoder(checkpoint.folder, 'float32') : model.decoder;
   const student = workingCopy(master, config);
   for (const parameter of student.parameters.values()) parameter.requiresGrad();
@@ -167,7 +182,6 @@ export async function run(config: SftConfig, { signal, emit }: SftContext): Prom
     const template = config.template === undefined ? undefined : model.template.source;
     writeModelFolder(temporary, { config: master.config, weights, from: config.model, template });
   });
-  const parameters = parameterCount(model);
   const result: SftResult = {
     model: folder,
     steps: steps.length,

@@ -6,11 +6,21 @@ export interface ModelAnswer {
   readonly finishReason: string;
 }
 
-/** The teacher's scores of both answers, 1–10, from one call; undefined where its verdict could not be read. */
+/**
+ * Why a call gave no scores. `unreadable`: an answer came, without two scores in it. `refused`: the provider withheld the
+ * answer. `failed`: no answer came.
+ */
+export interface JudgeProblem {
+  readonly kind: 'unreadable' | 'refused' | 'failed';
+  readonly reason: string;
+}
+
+/** The teacher's scores of both answers, 1–10, from one call; undefined, and a `problem`, where there are none. */
 export interface JudgeScores {
   readonly before: number | undefined;
   readonly after: number | undefined;
-  /** The verdict as it came. */
+  readonly problem?: JudgeProblem;
+  /** The verdict as it came; empty where none came. */
   readonly raw: string;
   /** Ledger key of the call. */
   readonly call: string;

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from '../base/errors.ts';
 import { PackedAttention, packedPositions } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
-import { labelPositions } from '../model/labels.ts';
+import { labelPositions } from '../text/labels.ts';
 import { fromIntegers, toFloat32 } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
 import { gather, indexSelect, logsumexp, narrow, toDtype, view } from '../torch/ops.ts';

@@ -5,7 +5,7 @@
  * Legend: tokens = all of a pack; labels = positions whose next token is to be learned; hidden; vocab.
  */
 
-import type { LabelPositions } from '../model/labels.ts';
+import type { LabelPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { grad, noGrad } from '../torch/grad.ts';
 import { inPlaceOperator } from '../torch/operator.ts';

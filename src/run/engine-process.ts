@@ -41,6 +41,9 @@ class EngineError extends UnderstudyError {
   }
 }
 
+const toError = (wire: WireError): UnderstudyError =>
+  wire.code === 'interrupted' ? new InterruptedError(wire.message) : new EngineError(wire);
+
 export interface CallOptions<Event> {
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: (event: Event) => void;
@@ -128,7 +131,7 @@ export class EngineProcess<Methods extends MethodMap> {
     if ('event' in message) pending?.onEvent?.(message.event as never);
     else if ('result' in message) pending?.resolve(message.result);
     else
-      pending?.reject(message.error.code === 'interrupted' ? new InterruptedError() : new EngineError(message.error));
+      pending?.reject(toError(message.error));
   }
 
   #end(reason: string): void {

@@ -1,16 +1,12 @@
 /**
  * Opens a ledger's SQLite file: private, durable, of a known schema, and for one process at a time.
- *
- * The lock is a second, tiny SQLite file beside it, in which the owner holds a write transaction open for as long as it
- * lives. The operating system drops it with the process, even on SIGKILL, so there is no stale lock and no pid to trust;
- * the pid in it is for the message only. Do not open that file by other means while a ledger is open: closing any handle
- * of a file drops a process's POSIX locks on it. Network file systems without locks are not supported.
  */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'libsql';
 import { fsyncPath } from '../base/atomic.ts';
 import { ConfigError, WorkError } from '../base/errors.ts';
+import { tryLock } from '../base/lock.ts';
 
 export type Connection = Database.Database;
 
@@ -100,36 +96,17 @@ const lockFile = (file: string): string => `${file}.lock`;
 
 /** Takes the lock and returns what releases it. */
 function lock(file: string): () => void {
-  const database = new Database(lockFile(file));
+  let taken: ReturnType<typeof tryLock>;
   try {
-    database.pragma('busy_timeout = 0');
-    database.exec('BEGIN IMMEDIATE');
-    // Written and committed so that others can read who we are; the lock proper is the transaction after it.
-    database.exec('CREATE TABLE IF NOT EXISTS owner (pid INTEGER); DELETE FROM owner;');
-    database.exec(`INSERT INTO owner VALUES (${process.pid}); COMMIT; BEGIN IMMEDIATE;`);
+    taken = tryLock(lockFile(file));
   } catch (error) {
-    const busy = (error as { code?: string }).code === 'SQLITE_BUSY';
-    const owner = busy ? ownerOf(database) : '';
-    database.close();
-    if (!busy) throw unusable(lockFile(file), error);
-    throw new ConfigError(`the ledger ${file} is in use by another run${owner}`, {
-      hint: 'wait until it has ended, or give this run a ledger of its own',
-    });
+    throw unusable(lockFile(file), error);
   }
-  return () => {
-    // libsql closes the file when its statements are collected, which may be late: the transaction must end here.
-    database.exec('ROLLBACK');
-    database.close();
-  };
-}
-
-function ownerOf(database: Connection): string {
-  try {
-    const [row] = database.prepare('SELECT pid FROM owner').all() as { pid: number }[];
-    return row ? ` (process ${row.pid})` : '';
-  } catch {
-    return ''; // The owner is just writing it.
-  }
+  if ('release' in taken) return taken.release;
+  const owner = taken.pid === undefined ? '' : ` (process ${taken.pid})`;
+  throw new ConfigError(`the ledger ${file} is in use by another run${owner}`, {
+    hint: 'wait until it has ended, or give this run a ledger of its own',
+  });
 }
 
 function checkSchema(database: Connection, file: string): void {

@@ -7,7 +7,7 @@ import { type Pack, packTokens } from '../data/pack.ts';
 import { causalLoss } from '../loss/causal.ts';
 import { PackedAttention, packedPositions } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
-import { labelPositions } from '../model/labels.ts';
+import { labelPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { grad, noGrad } from '../torch/grad.ts';
 import { inPlaceOperator } from '../torch/operator.ts';

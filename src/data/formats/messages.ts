@@ -1,0 +1,69 @@
+/** Rows as chat interfaces speak: `{messages: [{role, content}], id?, language?, category?, provenance?}`. */
+import { toJsonl } from '../../base/jsonl.ts';
+import type { Message } from '../../base/message.ts';
+import type { Conversation, Provenance } from '../records.ts';
+import {
+  checkTurns,
+  isObject,
+  kindOf,
+  type Members,
+  mapObjects,
+  type Report,
+  requiredString,
+  type Shape,
+} from './row.ts';
+
+const roles: readonly string[] = ['system', 'user', 'assistant'] satisfies Message['role'][];
+const sources: readonly string[] = ['seed', 'generated', 'imported'] satisfies Provenance['source'][];
+
+export const messagesShape: Shape = {
+  name: 'messages',
+  signature: ['messages'],
+  example: 'messages {"messages": [{"role", "content"}]}',
+  read(members, report) {
+    let isSound = Array.isArray(members['messages']);
+    const turnReport: Report = (path, message) => {
+      isSound = false;
+      report(path, message);
+    };
+    const turns = mapObjects(members, 'messages', turnReport, (turn, path) => {
+      const role = requiredString(turn, 'role', turnReport, `${path}.role`) as Message['role'];
+      const content = requiredString(turn, 'content', turnReport, `${path}.content`);
+      if (typeof turn['role'] === 'string' && !roles.includes(role))
+        turnReport(`${path}.role`, `expected one of ${roles.join(', ')}, got ${JSON.stringify(role)}`);
+      return { role, content, path };
+    });
+    if (isSound) checkTurns(turns, 'messages', report);
+    return { turns, provenance: readProvenance(members, report) };
+  },
+};
+
+function readProvenance(members: Members, report: Report): Provenance | undefined {
+  const { provenance } = members;
+  if (provenance === undefined || provenance === null) return undefined;
+  if (!isObject(provenance)) {
+    report('provenance', `expected an object, got ${kindOf(provenance)}`);
+    return undefined;
+  }
+  const { source, teacher, calls } = provenance;
+  if (!sources.includes(source as string))
+    report('provenance.source', `expected one of ${sources.join(', ')}, got ${JSON.stringify(source) ?? 'nothing'}`);
+  if (teacher !== undefined && typeof teacher !== 'string')
+    report('provenance.teacher', `expected a string, got ${kindOf(teacher)}`);
+  if (calls !== undefined && !(Array.isArray(calls) && calls.every((key) => typeof key === 'string')))
+    report('provenance.calls', 'expected a list of strings');
+  return {
+    source: source as Provenance['source'],
+    ...(teacher === undefined ? {} : { teacher: teacher as string }),
+    ...(calls === undefined ? {} : { calls: calls as string[] }),
+  };
+}
+
+/** JSON Lines with everything a conversation knows; reading them gives equal conversations, but for file and row. */
+export function toMessagesJsonl(conversations: readonly Conversation[]): string {
+  return toJsonl(
+    conversations.map(({ id, language, category, messages, provenance }) => {
+      return { id, language, category, messages, provenance };
+    }),
+  );
+}

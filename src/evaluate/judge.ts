@@ -1,0 +1,138 @@
+/**
+ * A teacher as judge of two answers: the requests, and what its verdicts say of before and after. Every question is put
+ * twice, with the answers in either order, at temperature 0: a judge's liking for a place shows, and cancels. Asking is
+ * the caller's (src/teacher), reading scores out of text is src/text/verdict.ts's. The wording stands in
+ * assets/prompts/judge-pair.<language>.txt, its first line naming its version.
+ * What is judged cannot break out of its place: it stands between marks with a code made from all the texts, so that no
+ * text can contain its own.
+ */
+import { join } from 'node:path';
+import { ConfigError, DataError, invariant } from '../base/errors.ts';
+import { sha256 } from '../base/hash.ts';
+import { readText } from '../base/jsonl.ts';
+import { assetsFolder } from '../base/paths.ts';
+import type { Outcome } from '../teacher/caller.ts';
+import type { TeacherRequest } from '../teacher/teacher.ts';
+import { readPairVerdict } from '../text/verdict.ts';
+import type { EvaluationRow, JudgeProblem, JudgeScores } from './rows.ts';
+
+/** What a judge is shown: the question with its reference, and the texts of both answers. */
+export interface JudgeQuestion extends Pick<EvaluationRow, 'language' | 'prompt' | 'reference'> {
+  readonly before: string;
+  readonly after: string;
+}
+
+export interface JudgeSettings {
+  /** As the teacher spells it. */
+  readonly model: string;
+  /** Most tokens a verdict may have. Default 256: its scores come first, three sentences of reason may be cut. */
+  readonly maxTokens?: number;
+  /** The version of the wording that is wanted; verdicts under different ones are not comparable. Default: this one's. */
+  readonly promptVersion?: number;
+}
+
+/** Of the wording in this installation. */
+export const judgePromptVersion = 1;
+
+/**
+ * Two requests a question, in the order of the rows: `before` shown first, then `after` shown first. Throws a ConfigError
+ * where the wording has another version than is asked for.
+ */
+export function planJudgeRequests(rows: readonly JudgeQuestion[], settings: JudgeSettings): TeacherRequest[] {
+  const { model, maxTokens = 256, promptVersion = judgePromptVersion } = settings;
+  const templates = new Map(promptLanguages.map((language) => [language, readTemplate(language, promptVersion)]));
+  return rows.flatMap((row) => {
+    const template = templates.get(row.language === 'zh' ? 'zh' : 'en')!;
+    const orders = [
+      [row.before, row.after],
+      [row.after, row.before],
+    ] as const;
+    return orders.map(([first, second]) => ({
+      model,
+      messages: [{ role: 'user' as const, content: fill(template, { ...row, question: row.prompt, first, second }) }],
+      parameters: { maxTokens, temperature: 0 },
+      sample: 0,
+    }));
+  });
+}
+
+/**
+ * The verdicts of each question, in order: the first with `before` shown first, the second with `after` first. `outcomes`
+ * are those of the requests of `planJudgeRequests`, all of them and in their order.
+ */
+export function readVerdicts(outcomes: readonly Outcome[]): JudgeScores[][] {
+  invariant(outcomes.length % 2 === 0, `readVerdicts: expected two outcomes a question, got ${outcomes.length}`);
+  return Array.from({ length: outcomes.length / 2 }, (_, i) => {
+    const [beforeFirst, afterFirst] = outcomes.slice(2 * i, 2 * i + 2) as [Outcome, Outcome];
+    return [readVerdict(beforeFirst, true), readVerdict(afterFirst, false)];
+  });
+}
+
+function readVerdict(outcome: Outcome, isBeforeFirst: boolean): JudgeScores {
+  const { key: call, answer, error } = outcome;
+  const without = (kind: JudgeProblem['kind'], reason: string, raw: string): JudgeScores => ({
+    before: undefined,
+    after: undefined,
+    problem: { kind, reason },
+    raw,
+    call,
+  });
+  if (error) return without('failed', error.message, '');
+  if (answer.finishReason === 'content-filter') return without('refused', 'withheld by a content filter', answer.text);
+  const verdict = readPairVerdict(answer.text);
+  if ('unreadable' in verdict) {
+    const cut = answer.finishReason === 'length' ? ' (cut off at the most tokens a verdict may have)' : '';
+    return without('unreadable', verdict.unreadable + cut, answer.text);
+  }
+  const [first, second] = verdict.scores;
+  const [before, after] = isBeforeFirst ? [first, second] : [second, first];
+  return { before, after, raw: answer.text, call };
+}
+
+const promptLanguages = ['en', 'zh'] as const;
+type PromptLanguage = (typeof promptLanguages)[number];
+const placeholders = ['question', 'reference', 'first', 'second'] as const;
+
+interface Template {
+  readonly text: string;
+  /** In place of a reference where there is none. */
+  readonly noReference: string;
+}
+
+function readTemplate(language: PromptLanguage, wantedVersion: number): Template {
+  const file = join(assetsFolder, 'prompts', `judge-pair.${language}.txt`);
+  const [, version, text] = /^# version: (\d+)\r?\n([\s\S]+)$/.exec(readText(file)) ?? [];
+  if (version === undefined || text === undefined) {
+    throw new DataError(file, { row: 1, message: 'expected "# version: <number>" on the first line' });
+  }
+  const missing = placeholders.filter((name) => text.split(`{${name}}`).length !== 2);
+  if (missing.length > 0) {
+    throw new DataError(file, { message: `expected once each ${missing.map((name) => `{${name}}`).join(', ')}` });
+  }
+  if (Number(version) !== wantedVersion) {
+    throw new ConfigError(
+      `expected version ${wantedVersion} of the judge's prompt, got version ${version} in ${file}`,
+      {
+        hint: 'verdicts under different wordings are not comparable: judge again, or use the version that has this wording',
+      },
+    );
+  }
+  return { text: text.trim(), noReference: language === 'zh' ? '（没有参考答案）' : '(There is none.)' };
+}
+
+/** In one pass: a text with "{second}" in it stays as it is. */
+function fill({ text, noReference }: Template, texts: Record<(typeof placeholders)[number], string>): string {
+  const code = frameCode(placeholders.map((name) => texts[name]));
+  return text.replace(/\{(question|reference|first|second)\}/g, (_, name: (typeof placeholders)[number]) => {
+    if (name === 'reference' && texts.reference.trim() === '') return noReference;
+    return `<<< ${code}\n${texts[name]}\n>>> ${code}`;
+  });
+}
+
+/** Made from the texts, so that asking again is the same request; lengthened until no text contains it. */
+function frameCode(texts: readonly string[]): string {
+  const hash = sha256(texts);
+  let length = 8;
+  while (length < hash.length && texts.some((text) => text.includes(hash.slice(0, length)))) length += 8;
+  return hash.slice(0, length);
+}
