@@ -83,7 +83,7 @@ function fail(error: unknown, debug: boolean): number {
     return 2;
   }
   const problem = error instanceof Error ? error : new Error(String(error));
-  const known = problem instanceof UnderstudyError ? problem : undefined;
+  const known = isKnown(problem) ? problem : undefined;
   show(
     problem.message,
     known ? known.hint : 'a bug of ours, or the machine: run with --debug to see where it comes from',
@@ -91,6 +91,10 @@ function fail(error: unknown, debug: boolean): number {
   if (debug) process.stderr.write(`${redact(problem.stack ?? '')}\n`);
   return known?.exitCode ?? 1;
 }
+
+/** Ours, and set-up's: plain JavaScript that cannot import our classes. Its message is whole. */
+const isKnown = (problem: Error): problem is Error & Pick<UnderstudyError, 'hint' | 'exitCode'> =>
+  problem instanceof UnderstudyError || (problem as { code?: unknown }).code === 'setup';
 
 /** At most ten lines. */
 function show(message: string, hint: string | undefined): void {

@@ -42,7 +42,7 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
     const files = [...instructions, ...(teacher.provider === 'recorded' ? teacher.files : [])];
     const stage = { name: 'answer', files, settings: { ...settings, teacher } };
     const work = (folder: string) =>
-      answerGiven.run(readSeeds(instructions), { ...settings, teacher }, folder, context);
+      answerGiven.run({ ...settings, teacher }, readSeeds(instructions), folder, context);
     made.push(told(await runStage(output, stage, work), 'answer', context));
   }
 

@@ -1,11 +1,10 @@
 /**
  * Finds training rows that give away a held-out question: a turn of the user's shares eight words in a row with the
- * question (thirteen for Chinese), or the whole of a shorter question, or is alike by ROUGE-L. It removes nothing.
- * The lengths follow the customs of GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C: 8 to 13 words).
- * White space, punctuation and case do not count; in Chinese a character is one unit and so is a Latin word or a number:
- * “用 JavaScript 写一个函数” is 7 units of an ordinary task, not 16.
+ * question (thirteen characters for Chinese), or the whole of a shorter question, or is alike by ROUGE-L. It removes
+ * nothing. The lengths follow GPT-3's (Brown et al. 2020, arXiv 2005.14165, appendix C: 8 to 13 words).
+ * White space, punctuation and case do not count. In Chinese a Latin word or a number is one unit, as a character is:
+ * what “JavaScript” and six characters around it have in common with another task is 7 units, not 16.
  */
-
 import { hasCjk, isCjk } from '../text/words.ts';
 import type { Question } from './formats.ts';
 import { noveltyThreshold, SimilarTexts, unicodeWords } from './novelty.ts';

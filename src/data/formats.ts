@@ -1,7 +1,7 @@
 /**
- * Files of conversations in the forms the field has: Alpaca, messages, ShareGPT, as JSON array or JSON Lines, gzipped or
- * not, recognised by looking inside. Every row is checked to its end and every issue is named; nothing is mended or left
- * out silently. What the shapes are stands in formats/, one file each.
+ * Files of conversations in the forms the field has: Alpaca, messages, ShareGPT, as JSON array or JSON Lines, gzipped
+ * or not, recognised by looking inside. Every row is checked to its end and every issue is named; nothing is mended or
+ * left out silently. What the shapes are stands in formats/, one file each.
  */
 import { basename } from 'node:path';
 import { DataError, type DataIssue } from '../base/errors.ts';

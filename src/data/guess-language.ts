@@ -1,2 +1,2 @@
-/** Chinese where there is a Chinese character in the user's turn, else English: no more than a guess, for rows that do not say. */
+/** Chinese where there is a Chinese character in the user's turn, else English: a guess, for rows that do not say. */
 export const guessLanguage = (userTurn: string): 'zh' | 'en' => (/\p{Script=Han}/u.test(userTurn) ? 'zh' : 'en');

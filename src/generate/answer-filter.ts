@@ -10,12 +10,17 @@ import { findRepetition } from './repetition.ts';
 export const answerReasons = ['no answer', 'empty', 'cut', 'echo', 'as an AI', 'repetition', 'wrong language'] as const;
 export type AnswerReason = (typeof answerReasons)[number];
 
-/** Speaking of itself as a machine; “as an AI researcher, she …” and “I am a robot” pass. */
+const machine = '(?:AI|artificial intelligence|(?:AI |large )?language model|virtual assistant|chatbot)';
+const machineZh = '(?:AI|人工智能|大?语言模型|虚拟助手|聊天机器人)';
+/** “as an AI researcher, she …” is of somebody else. */
+const kind = '(?: (?:language )?(?:model|assistant|system|chatbot|program))?';
+
+/** Speaking of itself as a machine. */
 const asAnAi = [
-  /\bas an? (?:AI|artificial intelligence|(?:AI |large )?language model)(?: (?:language )?(?:model|assistant|system|chatbot|program))?(?=\s*[,.;:]|\s+(?:I|my|it)\b)/iu,
-  /\bI(?: am|['’]m) (?:just |only |merely )?an? (?:AI|artificial intelligence|(?:large )?language model|machine learning model|virtual assistant|chatbot)\b/iu,
-  /(?:作为|身为)(?:一[个名款位种])?(?:AI|人工智能|大?语言模型|虚拟助手|聊天机器人)/iu,
-  /我(?:只|仅仅|只不过)?是(?:一[个名款位种])?(?:AI|人工智能|大?语言模型|虚拟助手|聊天机器人)/iu,
+  new RegExp(String.raw`\bas an? ${machine}${kind}(?=\s*[,.;:]|\s+(?:I|my|it)\b)`, 'iu'),
+  new RegExp(String.raw`\bI(?: am|['’]m) (?:just |only |merely )?an? ${machine}\b`, 'iu'),
+  new RegExp(`(?:作为|身为)(?:一[个名款位种])?${machineZh}`, 'iu'),
+  new RegExp(`我(?:只|仅仅|只不过)?是(?:一[个名款位种])?${machineZh}`, 'iu'),
 ];
 
 /** Fewer words or Chinese characters are said again by chance: an answer may be a name that stands in the task. */

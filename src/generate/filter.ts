@@ -49,8 +49,8 @@ export function rejectInstruction(
   if (tongue !== undefined) return { reason: 'wrong language', detail: tongue };
   const { least, most, unit } = bounds[language];
   const length = (language === 'zh' ? characters(text) : whitespaceWords(text)).length;
-  if (length < least) return { reason: 'too short', detail: `${length} ${unit}` };
-  if (length > most) return { reason: 'too long', detail: `${length} ${unit}` };
+  if (length < least) return { reason: 'too short', detail: `${unit}: ${length}` };
+  if (length > most) return { reason: 'too long', detail: `${unit}: ${length}` };
   const words = asksForMoreThanText(text);
   if (words !== undefined) return { reason: 'not text alone', detail: words };
   const repeated = findRepetition(text);

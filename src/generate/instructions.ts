@@ -1,10 +1,11 @@
 /**
- * New instructions by Self-Instruct (Wang et al. 2022, arXiv 2212.10560): the teacher sees a few tasks and writes one more.
+ * New instructions by Self-Instruct (Wang et al. 2022, arXiv 2212.10560): the teacher sees a few tasks and writes one
+ * more.
  * Departures from the paper:
- * 1. The examples are seeds only, never generated ones: so the whole plan is known before the first call, a resumed run
- *    asks the same, and the error of one answer does not spread.
- * 2. One task a call, not eight, and the examples are turns of a conversation in which the assistant wrote tasks 1 to k:
- *    models of 135 million parameters do that, while a numbered list in one turn makes them answer it or copy it.
+ * 1. The examples are seeds only, never generated ones: so the whole plan is known before the first call, a resumed
+ *    run asks the same, and the error of one answer does not spread.
+ * 2. One task a call, not eight, and the examples are turns of a conversation in which the assistant wrote tasks 1 to
+ *    k: models of 135 million parameters do that, while a numbered list in one turn makes them answer it or copy it.
  * 3. Examples with an input show it on the same line, so that tasks are complete in themselves: no second call makes
  *    instances. Outputs are never shown. Seeds of several lines, long ones and those to be refused are no examples.
  * 4. Classification is not treated apart: an instance is answered like any other task.
@@ -72,7 +73,7 @@ export function planInstructions(plan: InstructionPlan): PlannedInstruction[] {
   const pool = exampleTexts(plan.seeds, language);
   if (!(examplesPerPrompt >= 1 && examplesPerPrompt <= pool.length)) {
     throw new ConfigError(
-      `examplesPerPrompt: expected 1 to ${pool.length}, got ${examplesPerPrompt}: so many ${language} seeds fit on one line`,
+      `examplesPerPrompt: expected 1 to ${pool.length} (the short ${language} seeds), got ${examplesPerPrompt}`,
       { hint: 'lower examplesPerPrompt or add short seeds' },
     );
   }

@@ -1,24 +1,35 @@
 /**
- * Instructions that text alone cannot do: they want something drawn, played or opened, or speak of a picture or file that
- * is not there. A photo that is described, or a command about files, passes. Found by words, so it errs both ways; the
- * paper (Wang et al. 2022) drops every instruction with the word image, picture, graph or file in it.
+ * Instructions that text alone cannot do: they want something drawn, played or opened, or speak of a picture or file
+ * that is not there. A photo that is described, or a command about files, passes. Found by words, so it errs both
+ * ways; the paper (Wang et al. 2022) drops every instruction with the word image, picture, graph or file in it.
  */
 
-const media = String.raw`(?:images?|pictures?|photos?|photographs?|drawings?|(?<!(?:character|biographical)\s)sketch(?:es)?|paintings?|illustrations?|diagrams?|flow ?charts?|infographics?|videos?|animations?|gifs?|audio|recordings?|voice memos?|screenshots?|mp3s?|pdfs?)`;
-const files = '(?:files?|attachments?|documents? attached|spreadsheets?|web ?pages?|websites?|links?|urls?)';
+const anyOf = (...words: string[]): string => `(?:${words.join('|')})`;
+
+const stillMedia = '(?:image|picture|photo|photograph|drawing|painting|illustration|diagram|flow ?chart|infographic)s?';
+const otherMedia = '(?:videos?|animations?|gifs?|audio|recordings?|voice memos?|screenshots?|mp3s?|pdfs?)';
+/** “Write a character sketch” is a task for words. */
+const sketches = String.raw`(?<!(?:character|biographical)\s)sketch(?:es)?`;
+const media = anyOf(stillMedia, otherMedia, sketches);
+const files = anyOf('files?', 'attachments?', 'spreadsheets?', 'web ?pages?', 'websites?', 'links?', 'urls?');
+const makes = '(?:generate|create|make|produce|design|upload|download|attach|send|record|play|edit|crop|film|find)';
+const points = anyOf(
+  'this',
+  'these',
+  '(?:the )?(?:following|attached|uploaded)',
+  'the (?:given|provided)',
+  '(?:in|at|on|from|shown in) the',
+);
+/** “Draw up a list”, “draw a conclusion”. */
+const inWords = String.raw`(?:(?:a|an|the|some|your)\s+)?(?:conclusion|comparison|parallel|inference|lesson)s?`;
+const drawnInWords = String.raw`(?!\s+(?:up|on|from|${inWords}))`;
 const between = (words: number): string => String.raw`(?:\s+[\w’'-]+){0,${words}}?\s+`;
 
 const english: readonly RegExp[] = [
   /\b(?:https?:\/\/|www\.)\S/iu,
-  /(?:^|[.!?]\s+)(?:please\s+)?(?:draw|sketch)\b(?!\s+(?:up|on|from|(?:a|an|the|some|your)?\s*(?:conclusions?|comparisons?|parallels?|inferences?|lessons?)))/iu,
-  new RegExp(
-    String.raw`\b(?:generate|create|make|produce|design|upload|download|attach|send|record|play|edit|crop|film|find)${between(3)}${media}\b`,
-    'iu',
-  ),
-  new RegExp(
-    String.raw`\b(?:this|these|the following|the attached|attached|the given|the provided|uploaded|(?:in|at|on|from|look at|shown in) the)(?:\s+\w+)?\s+${media}\b(?!\s+(?:described|of\s+mind|is\s+described))`,
-    'iu',
-  ),
+  new RegExp(String.raw`(?:^|[.!?]\s+)(?:please\s+)?(?:draw|sketch)\b${drawnInWords}`, 'iu'),
+  new RegExp(String.raw`\b${makes}${between(3)}${media}\b`, 'iu'),
+  new RegExp(String.raw`\b${points}(?:\s+\w+)?\s+${media}\b(?!\s+(?:is\s+)?described)`, 'iu'),
   new RegExp(String.raw`\b(?:the attached|attached|uploaded|enclosed)${between(1)}${files}\b`, 'iu'),
   new RegExp(String.raw`\b(?:open|visit|click|follow|download|go to|browse)${between(2)}${files}\b`, 'iu'),
   /\b(?:listen to|watch)\s+(?:the|this|these)\b/iu,

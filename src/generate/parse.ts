@@ -1,6 +1,6 @@
 /**
- * The new task in a teacher's answer. Small teachers put numbers, headings, quotation marks and chatter around it, go on
- * to further tasks, or answer their own: all that is taken away. What is left is judged elsewhere (filter.ts).
+ * The new task in a teacher's answer. Small teachers put numbers, headings, quotation marks and chatter around it, go
+ * on to further tasks, or answer their own: all that is taken away. What is left is judged elsewhere (filter.ts).
  */
 import { alpacaPrompt } from '../data/formats.ts';
 
@@ -52,17 +52,16 @@ export function parseInstruction(answer: string): ParsedInstruction {
   return { text: alpacaPrompt(unquote(instruction.trim()), noInput.test(input) ? '' : input).trim(), closed };
 }
 
-/** The lines of the first task, its number taken off, up to the next number, a heading of an output or of a second task. */
+/** The first task's lines, its number taken off, up to the next number or the heading of an output or second task. */
 function ownLines(lines: readonly string[]): { own: string[]; closed: boolean } {
   const first = lines[0] ?? '';
   const own = [first.replace(numbered, '').replace(taskHeading, '')];
   if (outputHeading.test(own[0] as string)) return { own: [], closed: true };
-  const ownNumber = numberOf(first);
   let inner = 0;
   for (const line of lines.slice(1)) {
     const found = numberOf(line);
     // A list inside the task counts up from 1.
-    const isInner = found === inner + 1 && (ownNumber === undefined || found !== ownNumber + 1);
+    const isInner = found === inner + 1;
     if (isInner) inner += 1;
     const isNextTask = found !== undefined && !isInner;
     if (isNextTask || outputHeading.test(line) || taskHeading.test(line)) return { own, closed: true };

@@ -1,8 +1,8 @@
 /**
- * Finds texts that run in circles, as small models do: a block said again and again without a pause, or a few words that
- * make up much of the text. Refrains, lists, tables and code repeat too and shall pass.
- * Source of the second measure: Rae et al. 2021 (Gopher, arXiv 2112.11446, table A1), who let the most frequent 4-gram have
- * 16 % of a web page's characters.
+ * Finds texts that run in circles, as small models do: a block said again and again without a pause, or a few words
+ * that make up much of the text. Refrains, lists, tables and code repeat too and shall pass.
+ * Source of the second measure: Rae et al. 2021 (Gopher, arXiv 2112.11446, table A1), who let the most frequent 4-gram
+ * have 16 % of a web page's characters.
  */
 import { unicodeWords } from '../data/novelty.ts';
 import { characters, hasCjk } from '../text/words.ts';
@@ -34,7 +34,7 @@ export function findRepetition(text: string): string | undefined {
   return undefined;
 }
 
-/** The first block that follows itself `leastTimes` or more. Blocks without a letter are columns of numbers and pass. */
+/** The first block that follows itself `leastTimes` or more. Blocks without a letter, columns of numbers, pass. */
 function findLoop(
   units: readonly string[],
   leastUnits: number,

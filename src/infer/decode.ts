@@ -173,7 +173,10 @@ function prefillGroup(
     [positions.length],
   );
   let end = 0;
-  const lasts = lengths.map((length) => (end += length) - 1);
+  const lasts = lengths.map((length) => {
+    end += length;
+    return end - 1;
+  });
   return indexSelect(decoder.hidden(ids, attention), 0, fromIntegers(lasts, [lasts.length])); // [group, hidden]
 }
 

@@ -6,7 +6,7 @@
  */
 import { invariant } from '../base/errors.ts';
 import { add, embedding, linear, mul, rmsNorm, silu, view } from '../torch/ops.ts';
-import { type Dtype, releaseAll, type Tensor } from '../torch/tensor.ts';
+import { type Dtype, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import type { Attention } from './attention.ts';
 import type { ModelConfig } from './config.ts';
 import { type Rotation, rotaryFrequencies, rotate, rotationAt } from './rotary.ts';
@@ -129,10 +129,14 @@ export class Decoder {
     return linear(normed, this.headWeight);
   }
 
-  /** tokens [tokens] → normed hidden states [tokens, hidden]. */
+  /** tokens [tokens] → normed hidden states [tokens, hidden]. For inference: a block's memory is free after it. */
   hidden(tokens: Tensor, attention: Attention): Tensor {
     let x = this.embed(tokens);
-    for (let layer = 0; layer < this.numLayers; layer++) x = this.block(layer, x, attention);
+    for (let layer = 0; layer < this.numLayers; layer++) {
+      const input = x;
+      x = scope(() => this.block(layer, input, attention));
+      input.release();
+    }
     return this.finalNorm(x);
   }
 

@@ -126,12 +126,14 @@ export class EngineProcess<Methods extends MethodMap> {
   }
 
   #receive(message: FromChild): void {
-    if ('ready' in message) return this.#pending.get(0)?.resolve(undefined);
+    if ('ready' in message) {
+      this.#pending.get(0)?.resolve(undefined);
+      return;
+    }
     const pending = this.#pending.get(message.id);
     if ('event' in message) pending?.onEvent?.(message.event as never);
     else if ('result' in message) pending?.resolve(message.result);
-    else
-      pending?.reject(toError(message.error));
+    else pending?.reject(toError(message.error));
   }
 
   #end(reason: string): void {
@@ -171,7 +173,10 @@ export function serveEngine<Methods extends MethodMap>(handlers: MethodHandlers<
   process.on('SIGINT', () => {});
   process.on('disconnect', () => process.exit(0));
   process.on('message', (message: ToChild) => {
-    if ('cancel' in message) return cancels.get(message.id)?.abort();
+    if ('cancel' in message) {
+      cancels.get(message.id)?.abort();
+      return;
+    }
     const { id, method, params } = message;
     const controller = new AbortController();
     cancels.set(id, controller);
@@ -187,7 +192,6 @@ export function serveEngine<Methods extends MethodMap>(handlers: MethodHandlers<
         cancels.delete(id);
       }
     });
-    return undefined;
   });
   send({ ready: true });
 }

@@ -243,20 +243,18 @@ describe('broken rows', () => {
 
   test('one error names every broken row of the file, in order, those that are not JSON too', () => {
     const good = { instruction: 'A', output: 'B' };
-    const file = write(
-      't.jsonl',
-      [lines(good), '{"instruction": ', lines({ ...good, output: '' }, 'text', good)].join('\n'),
-    );
+    const rows = [lines(good, { ...good, output: '' }), '{"instruction": ', lines('text', good)];
+    const file = write('t.jsonl', rows.join('\n'));
     const error = thrown(() => readConversations(file));
     expect(error).toBeInstanceOf(DataError);
     expect(error.exitCode).toBe(2);
     expect(error.issues.map(({ row, path }) => [row, path])).toEqual([
-      [2, undefined],
-      [3, 'output'],
+      [2, 'output'],
+      [3, undefined],
       [4, undefined],
     ]);
     expect(error.issues[2]?.message).toBe('expected an object, got a string');
-    expect(error.message).toContain(`${file}:3: output: empty answer`);
+    expect(error.message).toContain(`${file}:2: output: empty answer`);
   });
 
   test('a row of another shape than the first is broken', () => {

@@ -34,6 +34,10 @@ test.each([
   expect(judge('Name a river in Spain.', text)).toEqual(expected);
 });
 
+test('less than half of a long task is no echo: it may begin a rewritten text', () => {
+  expect(judge('Name a river in Spain that ends in the Mediterranean.', 'Name a river in')).toBeUndefined();
+});
+
 test('echo in Chinese, by character', () => {
   expect(judge('请介绍一下黄河', '请介绍一下黄河。', 'zh')).toEqual({ reason: 'echo' });
   expect(judge('黄河的长度', '黄河的长度约为五千四百六十四公里，居中国第二。', 'zh')).toBeUndefined();

@@ -20,12 +20,12 @@ test('a proper instruction passes', () => {
 });
 
 test('length: 3 to 150 words, 4 to 300 Chinese characters', () => {
-  expect(judge('Count sheep')).toEqual({ reason: 'too short', detail: '2 words' });
+  expect(judge('Count sheep')).toEqual({ reason: 'too short', detail: 'words: 2' });
   expect([judge(words(3)), judge(words(150))]).toEqual([undefined, undefined]);
-  expect(judge(words(151))).toEqual({ reason: 'too long', detail: '151 words' });
-  expect(judge('写首诗', { language: 'zh' })).toEqual({ reason: 'too short', detail: '3 characters' });
+  expect(judge(words(151))).toEqual({ reason: 'too long', detail: 'words: 151' });
+  expect(judge('写首诗', { language: 'zh' })).toEqual({ reason: 'too short', detail: 'characters: 3' });
   expect([judge(han(4), { language: 'zh' }), judge(han(300), { language: 'zh' })]).toEqual([undefined, undefined]);
-  expect(judge(han(301), { language: 'zh' })).toEqual({ reason: 'too long', detail: '301 characters' });
+  expect(judge(han(301), { language: 'zh' })).toEqual({ reason: 'too long', detail: 'characters: 301' });
 });
 
 describe('an answer that was cut', () => {

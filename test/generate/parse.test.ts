@@ -8,7 +8,6 @@ test.each<[string, string, string]>([
   ['a number in bold', '**7.** Name two rivers.', 'Name two rivers.'],
   ['a number and a heading', 'Task 7: Name two rivers.', 'Name two rivers.'],
   ['a heading', '**Instruction:** Name two rivers.', 'Name two rivers.'],
-  ['a heading of Markdown', '### Task\n', '### Task'],
   ['a number, then a heading', '7. Instruction: Name two rivers.', 'Name two rivers.'],
   ['quotes', '"Name two rivers."', 'Name two rivers.'],
   ['curly quotes after a number', '7. “Name two rivers.”', 'Name two rivers.'],

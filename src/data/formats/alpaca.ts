@@ -1,7 +1,7 @@
 /**
- * Alpaca's rows (Taori et al. 2023): `{instruction, input?, output}`, with the additions of later tools: a `system` prompt
- * and earlier turns as `history: [[user, assistant], …]`. Instruction and input become one user turn, which cannot be
- * taken apart again: what is written has it whole in `instruction`.
+ * Alpaca's rows (Taori et al. 2023): `{instruction, input?, output}`, with the additions of later tools: a `system`
+ * prompt and earlier turns as `history: [[user, assistant], …]`. Instruction and input become one user turn, which
+ * cannot be taken apart again: what is written has it whole in `instruction`.
  */
 import type { Conversation } from '../records.ts';
 import {

@@ -1,7 +1,7 @@
 /**
- * A file of rows, whatever their shape: a JSON array or JSON Lines, gzipped or not, told apart by looking inside. A line
- * that is not JSON is an issue beside the others, so that one reading names everything that is broken.
- * Sources: RFC 1952 for gzip's first two bytes.
+ * A file of rows, whatever their shape: a JSON array or JSON Lines, gzipped or not, told apart by looking inside. A
+ * line that is not JSON is an issue beside the others, so that one reading names everything that is broken.
+ * Source: RFC 1952 for gzip's first two bytes.
  */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';

@@ -1,0 +1,56 @@
+/**
+ * Self-Instruct (Wang et al. 2022, arXiv 2212.10560): the teacher sees seed tasks and writes new ones; what is broken,
+ * repeated or too near to what is there is taken out; the teacher answers the rest, shown answered seeds first where
+ * it is small; broken answers are taken out. Every call goes through the ledger, planned in row order.
+ */
+
+import type { Message } from '../src/base/message.ts';
+import { Rng } from '../src/base/rng.ts';
+import { alpacaPrompt, type Seed } from '../src/data/formats.ts';
+import { answerInstructions } from '../src/generate/answers.ts';
+import { generateInstructions } from '../src/generate/instructions.ts';
+import { askProgress } from './ask-progress.ts';
+import type { RunContext } from './context.ts';
+import type { GenerateConfig } from './generate-config.ts';
+import { type MadeData, writeMadeData } from './made-data.ts';
+
+export async function run(
+  config: GenerateConfig,
+  seeds: readonly Seed[],
+  folder: string,
+  context: RunContext,
+): Promise<MadeData> {
+  const { ledger, budgetUsd, signal, progress } = context;
+  const teacher = await context.teacher(config.teacher);
+  const ask = { teacher, ledger, budgetUsd, signal };
+  const conversations = [];
+  const rejects = [];
+  for (const language of config.languages) {
+    const writing = askProgress(progress(`new instructions, ${language}`));
+    const plan = { ...config, seeds, language, maxTokens: config.instructionTokens };
+    const made = await generateInstructions(plan, { ...ask, stage: 'instructions', onProgress: writing.update });
+    writing.finish();
+
+    const answering = askProgress(progress(`their answers, ${language}`));
+    const examples = shownExamples(seeds, language, config);
+    const settings = { maxTokens: config.answerTokens, temperature: 0, examples };
+    const asked = { ...ask, stage: 'answers', onProgress: answering.update };
+    const answered = await answerInstructions(made.instructions, settings, asked);
+    answering.finish();
+    conversations.push(...answered.conversations);
+    rejects.push(...made.rejects, ...answered.rejects);
+  }
+  return writeMadeData(folder, { name: 'generated', teacher: teacher.name, conversations, rejects });
+}
+
+/** Answered seeds as earlier turns: the same for every instruction, so that the teacher keeps one manner. */
+function shownExamples(seeds: readonly Seed[], language: string, { answerExamples, seed }: GenerateConfig): Message[] {
+  const short = seeds.filter(({ classification, category, input, output, ...one }) => {
+    const plain = !classification && category !== 'refusal' && category !== 'code' && input === '';
+    return one.language === language && plain && output.length > 40 && output.length < 400;
+  });
+  return new Rng('answer examples', seed, language).sample(short, answerExamples).flatMap((one): Message[] => [
+    { role: 'user', content: alpacaPrompt(one.instruction, one.input) },
+    { role: 'assistant', content: one.output },
+  ]);
+}
