@@ -1,6 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
-// Native tests and engine children each want the cores for themselves: two files at a time is as fast as more here.
+// Native tests and engine children each want the cores for themselves: two files at a time is as fast as more, and
+// threads that spin while they wait would take the cores from one another.
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], maxWorkers: 2, pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    maxWorkers: 2,
+    pool: 'forks',
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    env: { OMP_WAIT_POLICY: 'passive' },
+  },
 });

@@ -11,6 +11,7 @@ export const evaluateSchema = z.strictObject({
     .describe('ask so many questions a language, drawn over the categories; default: all'),
   maxTokens: positive.default(256).describe('longest answer; answers are greedy'),
   judge: teacherConfigSchema.optional().describe('the teacher that scores both answers 1–10, in both orders'),
+  judgeTokens: positive.default(256).describe('longest verdict'),
   scorer: z
     .strictObject({
       model: z.string().default('builtin').describe('model whose log-probabilities of the answers are taken'),

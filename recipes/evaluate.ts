@@ -67,7 +67,9 @@ export async function run(
   }
 
   // 4. The teacher's verdicts.
-  const judge = config.judge ? await verdicts(config.judge, questions, before, after, context) : undefined;
+  const judge = config.judge
+    ? await verdicts(config.judge, config.judgeTokens, questions, before, after, context)
+    : undefined;
 
   // 5. Rows, and the figures made from them.
   const rows = scoreRows(questions, {
@@ -173,6 +175,7 @@ async function score(
 
 async function verdicts(
   config: NonNullable<EvaluateConfig['judge']>,
+  maxTokens: number,
   questions: readonly Question[],
   before: readonly ModelAnswer[],
   after: readonly ModelAnswer[],
@@ -182,7 +185,7 @@ async function verdicts(
   const pairs = questions.map((question, i) => {
     return { ...question, before: before[i]?.text ?? '', after: after[i]?.text ?? '' };
   });
-  const requests = planJudgeRequests(pairs, { model: teacher.model });
+  const requests = planJudgeRequests(pairs, { model: teacher.model, maxTokens });
   const shown = askProgress(progress('judging'));
   const outcomes = await askAll(requests, {
     teacher,

@@ -19,7 +19,7 @@ const source = {
   model: ['base', 'text', 'torch'],
   loss: ['base', 'text', 'torch'],
   infer: ['base', 'text', 'torch', 'model'],
-  train: ['base', 'run', 'data', 'torch', 'model', 'loss', 'infer'],
+  train: ['base', 'run', 'text', 'data', 'torch', 'model', 'loss', 'infer'],
   local: ['base', 'text', 'teacher', 'evaluate', 'torch', 'model', 'infer'],
 };
 
