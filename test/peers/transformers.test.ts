@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { run } from '../../recipes/sft.ts';
+import { sftSchema } from '../../recipes/sft-config.ts';
+import { embeddedModelFolder } from '../../src/base/paths.ts';
+import { loadModel } from '../../src/local/loaded-model.ts';
+import { PackedAttention, packedPositions } from '../../src/model/attention.ts';
+import { encodePrompt } from '../../src/text/chat-template.ts';
+import { fromIntegers, toFloat32 } from '../../src/torch/convert.ts';
+import { noGrad } from '../../src/torch/grad.ts';
+import { scope } from '../../src/torch/tensor.ts';
+
+const python = process.env['PEERS_PYTHON'] as string;
+const root = join(import.meta.dirname, '../..');
+const scratch = mkdtempSync(join(tmpdir(), 'understudy-peers-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+const theirs = (folder: string, ...args: string[]) =>
+  JSON.parse(
+    execFileSync(python, [join(root, 'scripts/peers/logits.py'), folder, ...args], {
+      maxBuffer: 2 ** 30,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).toString(),
+  ) as { ids: number[]; logits: number[][] };
+
+function largestDifference(folder: string, ids: readonly number[], logits: readonly number[][]): number {
+  const { decoder } = loadModel(folder, { dtype: 'float32' });
+  const ours = scope(() =>
+    noGrad(() => {
+      const attention = new PackedAttention([ids.length], decoder.rotation(packedPositions([ids.length])), 'float32');
+      return toFloat32(decoder.logits(decoder.hidden(fromIntegers(ids, [ids.length]), attention)));
+    }),
+  );
+  decoder.release();
+  const vocab = ours.length / ids.length;
+  return Math.max(
+    ...logits.map((row, i) =>
+      row.reduce((most, value, j) => Math.max(most, Math.abs(value - ours[i * vocab + j]!)), 0),
+    ),
+  );
+}
+
+const chats = [
+  [{ role: 'user', content: 'What is the capital of France?' }],
+  [
+    { role: 'system', content: 'Answer in rhyme.' },
+    { role: 'user', content: '为什么天是蓝的？ 12+34=?' },
+    { role: 'assistant', content: 'Because 🌈.' },
+    { role: 'user', content: 'def f(x):\n    return x**2' },
+  ],
+] as const;
+
+describe('transformers', () => {
+  it.skipIf(!existsSync(embeddedModelFolder))(
+    'reads the embedded model as we do: token ids, and logits within 1e-4',
+    () => {
+      for (const messages of chats) {
+        const { ids, logits } = theirs(embeddedModelFolder, '--chat', JSON.stringify(messages));
+        const { tokenizer, template, decoder } = loadModel(embeddedModelFolder, { dtype: 'float32' });
+        decoder.release();
+        expect(encodePrompt(tokenizer, template, messages)).toEqual(ids);
+        expect(largestDifference(embeddedModelFolder, ids, logits)).toBeLessThan(1e-4);
+      }
+    },
+  );
+
+  it.each(['float32', 'bfloat16'] as const)(
+    'loads what we trained in %s and saved, with the same logits',
+    async (dtype) => {
+      const data = join(scratch, 'data.json');
+      writeFileSync(
+        data,
+        JSON.stringify([
+          { instruction: 'Say hi.', output: 'hi' },
+          { instruction: 'Say ho.', output: 'ho' },
+        ]),
+      );
+      const model = join(root, 'test/golden/llama3-untied');
+      const config = sftSchema.parse({
+        model,
+        data: [data],
+        output: join(scratch, dtype),
+        dtype,
+        epochs: 3,
+        learningRate: 1e-3,
+        template: 'chatml',
+      });
+      const result = await run(config, { signal: new AbortController().signal, emit: () => {} });
+      const { ids, logits } = theirs(result.model, '--chat', JSON.stringify(chats[1]));
+      expect(largestDifference(result.model, ids, logits)).toBeLessThan(1e-4);
+    },
+  );
+});
