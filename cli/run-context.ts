@@ -4,7 +4,7 @@ import type { RunContext } from '../recipes/context.ts';
 import type { Engine } from '../recipes/engine.ts';
 import { openLocalTeacher } from '../recipes/local-models.ts';
 import { Ledger } from '../src/teacher/ledger.ts';
-import { assertMaySpend, openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
+import { openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
 import type { Teacher } from '../src/teacher/teacher.ts';
 import { interruptible, modelFolder, openEngine } from './command.ts';
 import { progressBar } from './terminal.ts';
@@ -33,7 +33,6 @@ export function withRunContext<T>(options: ContextOptions, body: (context: RunCo
         if (model !== 'builtin') modelFolder(model);
         return openLocalTeacher(await startEngine(), model);
       });
-      assertMaySpend(teacher, options);
       await teacher.probe(signal);
       return teacher;
     };
@@ -41,6 +40,7 @@ export function withRunContext<T>(options: ContextOptions, body: (context: RunCo
       return await body({
         ledger,
         budgetUsd: options.budgetUsd,
+        yes: options.yes ?? false,
         signal,
         progress: progressBar,
         engine: startEngine,

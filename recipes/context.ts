@@ -8,10 +8,12 @@ import type { Engine } from './engine.ts';
 export interface RunContext {
   readonly ledger: Ledger;
   readonly budgetUsd: number | undefined;
+  /** Spending without a budget was confirmed. */
+  readonly yes: boolean;
   readonly signal: AbortSignal;
   readonly progress: StartProgress;
   /** Started at its first use: a run whose stages are all done never loads libtorch. */
   readonly engine: () => Promise<Engine>;
-  /** Opened at its first use, probed, and refused where it costs money without a budget. */
+  /** Opened and probed at its first use. */
   readonly teacher: (config: TeacherConfig) => Promise<Teacher>;
 }

@@ -13,7 +13,7 @@ import { writeFileAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
 import { toJsonl } from '../src/base/jsonl.ts';
 import type { Message } from '../src/base/message.ts';
 import { Rng } from '../src/base/rng.ts';
-import { alpacaPrompt, type Question, readQuestions, type Seed } from '../src/data/formats.ts';
+import { type Question, readQuestions, type Seed } from '../src/data/formats.ts';
 import { scoreRows } from '../src/evaluate/answers.ts';
 import { planJudgeRequests, readVerdicts } from '../src/evaluate/judge.ts';
 import type { JudgeScores, ModelAnswer } from '../src/evaluate/rows.ts';
@@ -25,6 +25,7 @@ import { askProgress } from './ask-progress.ts';
 import type { RunContext } from './context.ts';
 import type { EvaluateConfig } from './evaluate-config.ts';
 import { openLocalTeacher, openScorer } from './local-models.ts';
+import { shownExamples } from './shown-examples.ts';
 
 export interface Students {
   /** Model folders, or `builtin`. */
@@ -59,7 +60,8 @@ export async function run(
   let teacherAfter: ScoredAnswer[] | undefined;
   if (config.scorer) {
     const scorer = await openScorer(engine, config.scorer.model);
-    const shown = chooseExamples(seeds, config.scorer.examples);
+    const { examples } = config.scorer;
+    const shown = (language: string) => shownExamples(seeds, language, examples);
     const judged = (given: readonly ModelAnswer[]) =>
       questions.map(({ prompt, language }, i) => [...shown(language), ...exchange(prompt, given[i]?.text ?? '')]);
     teacherBefore = await score('scorer before', scorer, judged(before), context);
@@ -112,23 +114,6 @@ function chooseQuestions(all: readonly Question[], perLanguage: number | undefin
     ),
   );
   return all.filter((question) => chosen.has(question));
-}
-
-/** Short seed tasks with their answers as earlier turns, of the question's language. */
-function chooseExamples(seeds: readonly Seed[], count: number): (language: string) => Message[] {
-  const fitting = seeds.filter(({ classification, instruction, input, output }) => {
-    return !classification && instruction.length + input.length < 160 && output.length > 20 && output.length < 300;
-  });
-  const byLanguage = new Map<string, Message[]>();
-  for (const language of new Set(fitting.map((seed) => seed.language))) {
-    const own = fitting.filter((seed) => seed.language === language);
-    const examples = new Rng('scorer examples', language).sample(own, count);
-    byLanguage.set(
-      language,
-      examples.flatMap(({ instruction, input, output }) => exchange(alpacaPrompt(instruction, input), output)),
-    );
-  }
-  return (language) => byLanguage.get(language) ?? [];
 }
 
 async function answers(

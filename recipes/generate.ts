@@ -4,15 +4,15 @@
  * it is small; broken answers are taken out. Every call goes through the ledger, planned in row order.
  */
 
-import type { Message } from '../src/base/message.ts';
-import { Rng } from '../src/base/rng.ts';
-import { alpacaPrompt, type Seed } from '../src/data/formats.ts';
+import type { Seed } from '../src/data/formats.ts';
 import { answerInstructions } from '../src/generate/answers.ts';
 import { generateInstructions } from '../src/generate/instructions.ts';
 import { askProgress } from './ask-progress.ts';
 import type { RunContext } from './context.ts';
 import type { GenerateConfig } from './generate-config.ts';
 import { type MadeData, writeMadeData } from './made-data.ts';
+import { assertMaySpend, plannedGeneration } from './quote.ts';
+import { shownExamples } from './shown-examples.ts';
 
 export async function run(
   config: GenerateConfig,
@@ -22,6 +22,7 @@ export async function run(
 ): Promise<MadeData> {
   const { ledger, budgetUsd, signal, progress } = context;
   const teacher = await context.teacher(config.teacher);
+  assertMaySpend([{ teacher, calls: plannedGeneration(config, seeds, teacher.model) }], context);
   const ask = { teacher, ledger, budgetUsd, signal };
   const conversations = [];
   const rejects = [];
@@ -32,7 +33,7 @@ export async function run(
     writing.finish();
 
     const answering = askProgress(progress(`their answers, ${language}`));
-    const examples = shownExamples(seeds, language, config);
+    const examples = shownExamples(seeds, language, config.answerExamples, config.seed);
     const settings = { maxTokens: config.answerTokens, temperature: 0, examples };
     const asked = { ...ask, stage: 'answers', onProgress: answering.update };
     const answered = await answerInstructions(made.instructions, settings, asked);
@@ -41,16 +42,4 @@ export async function run(
     rejects.push(...made.rejects, ...answered.rejects);
   }
   return writeMadeData(folder, { name: 'generated', teacher: teacher.name, conversations, rejects });
-}
-
-/** Answered seeds as earlier turns: the same for every instruction, so that the teacher keeps one manner. */
-function shownExamples(seeds: readonly Seed[], language: string, { answerExamples, seed }: GenerateConfig): Message[] {
-  const short = seeds.filter(({ classification, category, input, output, ...one }) => {
-    const plain = !classification && category !== 'refusal' && category !== 'code' && input === '';
-    return one.language === language && plain && output.length > 40 && output.length < 400;
-  });
-  return new Rng('answer examples', seed, language).sample(short, answerExamples).flatMap((one): Message[] => [
-    { role: 'user', content: alpacaPrompt(one.instruction, one.input) },
-    { role: 'assistant', content: one.output },
-  ]);
 }

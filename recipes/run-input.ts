@@ -9,11 +9,15 @@ import { type RunConfig, runSchema } from './run-config.ts';
 import { checkModelFolder } from './sft-input.ts';
 
 /** Paths in the file count from the working folder. */
-export function readRunConfig(file: string, overrides: { budgetUsd?: number }): RunConfig {
+export function readRunConfig(
+  file: string,
+  overrides: { output?: string | undefined; budgetUsd?: number | undefined },
+): RunConfig {
   if (!existsSync(file)) {
     throw new ConfigError(`no such file: ${file}`, { hint: 'write one with: ./understudy init' });
   }
-  const config = parseConfig(runSchema, { ...readYaml(file), ...overrides }, file);
+  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
+  const config = parseConfig(runSchema, { ...readYaml(file), ...given }, file);
   readSeeds(config.seeds);
   readQuestions(config.evaluate.questions);
   if (config.answer) readSeeds(config.answer.instructions);

@@ -12,13 +12,14 @@ import { readConversations, readQuestions, readSeeds, toMessagesJsonl } from '..
 import { type DataStatistics, dataStatistics } from '../src/data/statistics.ts';
 import type { EvaluationSummary } from '../src/evaluate/summary.ts';
 import type { StageCost } from '../src/report/report-input.ts';
-import { runStage, type StageResult } from '../src/run/stage.ts';
+import { runStage, type StageInput, type StageResult } from '../src/run/stage.ts';
 import * as answerGiven from './answer-given.ts';
 import type { RunContext } from './context.ts';
 import * as evaluate from './evaluate.ts';
 import * as generate from './generate.ts';
 import { folderOf, modelName } from './local-models.ts';
 import type { MadeData } from './made-data.ts';
+import { assertMaySpend, plannedRun } from './quote.ts';
 import { run as report } from './report.ts';
 import type { RunConfig } from './run-config.ts';
 import { type RunRecord, runFile, statisticsFile, trainFile } from './run-record.ts';
@@ -35,6 +36,17 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
   const { output, seeds: seedFiles } = config;
   const seeds = readSeeds(seedFiles);
   const made: StageResult<MadeData>[] = [];
+  // Before the first stage that has something to do: every teacher answers, and nothing is spent unasked.
+  let ready: Promise<void> | undefined;
+  const beReady = () => {
+    ready ??= plannedRun(config, seeds, context.teacher).then((plans) => assertMaySpend(plans, context));
+    return ready;
+  };
+  const stageOf = <Result>(input: StageInput, work: (folder: string) => Promise<Result>) =>
+    runStage(output, input, async (folder) => {
+      await beReady();
+      return work(folder);
+    });
 
   // 1. The teacher's answers to given instructions.
   if (config.answer) {
@@ -43,7 +55,7 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
     const stage = { name: 'answer', files, settings: { ...settings, teacher } };
     const work = (folder: string) =>
       answerGiven.run({ ...settings, teacher }, readSeeds(instructions), folder, context);
-    made.push(told(await runStage(output, stage, work), 'answer', context));
+    made.push(told(await stageOf(stage, work), 'answer', context));
   }
 
   // 2. New instructions, and the teacher's answers to them.
@@ -51,7 +63,7 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
   if (generating) {
     const stage = { name: 'generate', files: seedFiles, settings: generating };
     const work = (folder: string) => generate.run(generating, seeds, folder, context);
-    made.push(told(await runStage(output, stage, work), 'generate', context));
+    made.push(told(await stageOf(stage, work), 'generate', context));
   }
 
   // 3. The training data: everything made, less what overlaps with the test questions.
@@ -61,13 +73,13 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
     files: [...parts.map(({ file }) => file), ...config.evaluate.questions],
     settings: {},
   };
-  const data = await runStage(output, dataStage, async (folder) => collect(parts, config, folder));
+  const data = await stageOf(dataStage, async (folder) => collect(parts, config, folder));
 
   // 4. Supervised fine-tuning.
   const student = await modelName(config.sft.model);
   const dataFile = join(data.folder, trainFile);
   const sftStage = { name: 'sft', files: [dataFile], settings: { ...config.sft, model: student } };
-  const sft = await runStage(output, sftStage, async (folder): Promise<SftResult> => {
+  const sft = await stageOf(sftStage, async (folder): Promise<SftResult> => {
     const settings = { ...config.sft, model: folderOf(config.sft.model), data: [dataFile], output: folder };
     const engine = await context.engine();
     return showSft(context.progress('training'), (onEvent) =>
@@ -83,7 +95,7 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
     files: [...config.evaluate.questions, ...seedFiles],
     settings: { ...config.evaluate, before: student, after: await modelName(sft.result.model) },
   };
-  const evaluation = await runStage(output, evaluateStage, (folder) =>
+  const evaluation = await stageOf(evaluateStage, (folder) =>
     evaluate.run(config.evaluate, students, seeds, folder, context),
   );
   told(evaluation, 'evaluation', context);

@@ -1,4 +1,4 @@
-import { type Command, command } from '../command.ts';
+import { type Command, command, realNumber } from '../command.ts';
 import { printJson, say } from '../terminal.ts';
 
 export function runCommand(): Command {
@@ -7,20 +7,28 @@ export function runCommand(): Command {
     'run understudy.yaml --budget-usd 20',
   ])
     .argument('[file]', 'settings', 'understudy.yaml')
-    .option('--budget-usd <usd>', 'most the teachers may cost; overrides the file', Number)
+    .option('--out <folder>', 'folder of everything the run makes; overrides the file')
+    .option('--budget-usd <usd>', 'most the teachers may cost; overrides the file', realNumber)
     .option('--yes', 'spend without a limit')
     .option('--json', 'print one JSON document')
     .action(run);
 }
 
-async function run(file: string, flags: { budgetUsd?: number; yes?: boolean; json?: boolean }): Promise<void> {
+interface RunFlags {
+  readonly out?: string;
+  readonly budgetUsd?: number;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+async function run(file: string, { out, budgetUsd, yes, json }: RunFlags): Promise<void> {
   const { readRunConfig } = await import('../../recipes/run-input.ts');
-  const config = readRunConfig(file, flags.budgetUsd === undefined ? {} : { budgetUsd: flags.budgetUsd });
+  const config = readRunConfig(file, { output: out, budgetUsd });
   const { withRunContext } = await import('../run-context.ts');
   const chain = await import('../../recipes/run.ts');
   const { headlineRows, headlineText } = await import('../../src/report/headline.ts');
-  const result = await withRunContext({ ...config, yes: flags.yes }, (context) => chain.run(config, context));
-  if (flags.json) return printJson(result);
+  const result = await withRunContext({ ...config, yes }, (context) => chain.run(config, context));
+  if (json) return printJson(result);
   say('');
   say(headlineText(headlineRows(result.summary)));
   say(`\nreport: ${result.report}\nmodel:  ${result.model}`);

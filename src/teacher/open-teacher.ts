@@ -3,7 +3,6 @@
  * this folder reaches the decoder, so that generation and judging work where no libtorch is.
  */
 import { z } from 'zod';
-import { ConfigError } from '../base/errors.ts';
 import { openRecorded } from './recorded.ts';
 import type { Teacher } from './teacher.ts';
 import { openVendor } from './vendors.ts';
@@ -57,15 +56,4 @@ export async function openTeacher(
     default:
       return openVendor(config);
   }
-}
-
-/** Money is spent only under a budget or with an explicit yes. Throws ConfigError. */
-export function assertMaySpend(
-  teacher: Teacher,
-  { budgetUsd, yes }: { budgetUsd?: number | undefined; yes?: boolean | undefined },
-): void {
-  if (!teacher.paid || budgetUsd !== undefined || yes) return;
-  throw new ConfigError(`${teacher.name} costs money, and there is neither a budget nor a yes`, {
-    hint: 'set budgetUsd to the most it may cost in dollars, or confirm spending without a limit with yes',
-  });
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { ConfigError } from '../../src/base/errors.ts';
 import { isLoopback, resolveEndpoint } from '../../src/teacher/endpoint.ts';
-import { assertMaySpend, openTeacher, teacherConfigSchema } from '../../src/teacher/open-teacher.ts';
+import { openTeacher, teacherConfigSchema } from '../../src/teacher/open-teacher.ts';
 import { fakeTeacher, price, temporaryFolder } from './fixtures/make.ts';
 
 const noLocal = () => Promise.reject(new Error('no local teacher here'));
@@ -110,14 +110,4 @@ test('local teachers are opened by the caller, recorded ones here', async () => 
   expect(await open({ provider: 'recorded', files: [file] })).toMatchObject({
     model: expect.stringMatching(/^recorded:[0-9a-f]{12}$/),
   });
-});
-
-test('money is spent only under a budget or with a yes', () => {
-  const paid = fakeTeacher({ paid: true, price });
-  expect(() => assertMaySpend(paid, {})).toThrow(ConfigError);
-  expect(() => assertMaySpend(paid, { yes: false })).toThrow('fake:test-model costs money');
-  expect(() => assertMaySpend(paid, { budgetUsd: 5 })).not.toThrow();
-  expect(() => assertMaySpend(paid, { budgetUsd: 0 })).not.toThrow();
-  expect(() => assertMaySpend(paid, { yes: true })).not.toThrow();
-  expect(() => assertMaySpend(fakeTeacher(), {})).not.toThrow();
 });
