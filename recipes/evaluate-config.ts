@@ -6,9 +6,10 @@ const positive = z.number().int().positive();
 
 export const evaluateSchema = z.strictObject({
   questions: z.array(z.string()).min(1).describe('held-out questions with references'),
-  perLanguage: positive
+  perLanguage: z
+    .union([positive, z.record(z.string(), positive)])
     .optional()
-    .describe('ask so many questions a language, drawn over the categories; default: all'),
+    .describe('ask so many questions a language, or {en: 24, zh: 12}, drawn over the categories; default: all'),
   maxTokens: positive.default(256).describe('longest answer; answers are greedy'),
   judge: teacherConfigSchema.optional().describe('the teacher that scores both answers 1–10, in both orders'),
   judgeTokens: positive.default(256).describe('longest verdict'),

@@ -95,7 +95,7 @@ const exchange = (prompt: string, answer: string): Message[] => [
 ];
 
 /** So many of each language, spread evenly over the categories, always the same ones; in the files' order. */
-function chooseQuestions(all: readonly Question[], perLanguage: number | undefined): Question[] {
+function chooseQuestions(all: readonly Question[], perLanguage: EvaluateConfig['perLanguage']): Question[] {
   if (perLanguage === undefined) return [...all];
   const rank = new Map<string, number>();
   const met = new Map<string, number>();
@@ -110,7 +110,7 @@ function chooseQuestions(all: readonly Question[], perLanguage: number | undefin
       all
         .filter((question) => question.language === language)
         .sort((a, b) => (rank.get(a.id) ?? 0) - (rank.get(b.id) ?? 0))
-        .slice(0, perLanguage),
+        .slice(0, typeof perLanguage === 'number' ? perLanguage : perLanguage[language]),
     ),
   );
   return all.filter((question) => chosen.has(question));
