@@ -23,6 +23,12 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('expected a whole number from 1, got "0"');
+  return value;
+}
+
 export function realNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number, got "${text}"`);

@@ -4,15 +4,19 @@ import { teacherConfigSchema } from '../src/teacher/open-teacher.ts';
 
 const positive = z.number().int().positive();
 
+/** A number for every language, or one for each: {en: 24, zh: 12}. */
+const perLanguage = z.union([positive, z.record(z.string(), positive)]).optional();
+
 export const evaluateSchema = z.strictObject({
   questions: z.array(z.string()).min(1).describe('held-out questions with references'),
-  perLanguage: z
-    .union([positive, z.record(z.string(), positive)])
-    .optional()
-    .describe('ask so many questions a language, or {en: 24, zh: 12}, drawn over the categories; default: all'),
+  perLanguage: perLanguage.describe(
+    'ask so many questions a language, or {en: 24, zh: 12}, drawn over the categories; default: all',
+  ),
   maxTokens: positive.default(256).describe('longest answer; answers are greedy'),
   judge: teacherConfigSchema.optional().describe('the teacher that scores both answers 1–10, in both orders'),
   judgeTokens: positive.default(256).describe('longest verdict'),
+  judgeExamples: z.number().int().min(0).default(0).describe('worked verdicts a very small judge is shown first'),
+  judgePerLanguage: perLanguage.describe('judge only so many of the questions; default: all'),
   scorer: z
     .strictObject({
       model: z.string().default('builtin').describe('model whose log-probabilities of the answers are taken'),

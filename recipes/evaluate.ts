@@ -69,9 +69,7 @@ export async function run(
   }
 
   // 4. The teacher's verdicts.
-  const judge = config.judge
-    ? await verdicts(config.judge, config.judgeTokens, questions, before, after, context)
-    : undefined;
+  const judge = config.judge ? await verdicts(config.judge, config, questions, before, after, context) : undefined;
 
   // 5. Rows, and the figures made from them.
   const rows = scoreRows(questions, {
@@ -95,7 +93,7 @@ const exchange = (prompt: string, answer: string): Message[] => [
 ];
 
 /** So many of each language, spread evenly over the categories, always the same ones; in the files' order. */
-function chooseQuestions(all: readonly Question[], perLanguage: EvaluateConfig['perLanguage']): Question[] {
+export function chooseQuestions(all: readonly Question[], perLanguage: EvaluateConfig['perLanguage']): Question[] {
   if (perLanguage === undefined) return [...all];
   const rank = new Map<string, number>();
   const met = new Map<string, number>();
@@ -158,19 +156,23 @@ async function score(
   return scores;
 }
 
+/** Of the judged questions two verdicts each, in both orders; of the others none. */
 async function verdicts(
-  config: NonNullable<EvaluateConfig['judge']>,
-  maxTokens: number,
+  teacherConfig: NonNullable<EvaluateConfig['judge']>,
+  config: EvaluateConfig,
   questions: readonly Question[],
   before: readonly ModelAnswer[],
   after: readonly ModelAnswer[],
   { teacher: open, ledger, budgetUsd, signal, progress }: RunContext,
 ): Promise<JudgeScores[][]> {
-  const teacher = await open(config);
-  const pairs = questions.map((question, i) => {
-    return { ...question, before: before[i]?.text ?? '', after: after[i]?.text ?? '' };
+  const teacher = await open(teacherConfig);
+  const judged = new Set(chooseQuestions(questions, config.judgePerLanguage).map(({ id }) => id));
+  const pairs = questions.flatMap((question, i) => {
+    const pair = { ...question, before: before[i]?.text ?? '', after: after[i]?.text ?? '' };
+    return judged.has(question.id) ? [pair] : [];
   });
-  const requests = planJudgeRequests(pairs, { model: teacher.model, maxTokens });
+  const settings = { model: teacher.model, maxTokens: config.judgeTokens, examples: config.judgeExamples };
+  const requests = planJudgeRequests(pairs, settings);
   const shown = askProgress(progress('judging'));
   const outcomes = await askAll(requests, {
     teacher,
@@ -181,5 +183,7 @@ async function verdicts(
     onProgress: shown.update,
   });
   shown.finish();
-  return readVerdicts(outcomes);
+  const scores = readVerdicts(outcomes);
+  const byId = new Map(pairs.map(({ id }, i) => [id, scores[i] as JudgeScores[]]));
+  return questions.map(({ id }) => byId.get(id) ?? []);
 }

@@ -13,6 +13,7 @@ import { costUsd, upperBoundUsd } from '../src/teacher/prices.ts';
 import { usd } from '../src/teacher/spending.ts';
 import type { Price, Teacher, TeacherRequest } from '../src/teacher/teacher.ts';
 import type { RunContext } from './context.ts';
+import { chooseQuestions } from './evaluate.ts';
 import type { GenerateConfig } from './generate-config.ts';
 import type { RunConfig } from './run-config.ts';
 import { shownExamples } from './shown-examples.ts';
@@ -43,12 +44,16 @@ export function plannedGeneration(config: GenerateConfig, seeds: readonly Seed[]
 }
 
 export function plannedVerdicts(
-  { maxTokens, judgeTokens }: RunConfig['evaluate'],
+  { maxTokens, judgeTokens, judgeExamples, perLanguage, judgePerLanguage }: RunConfig['evaluate'],
   questions: readonly Question[],
   model: string,
 ): PlannedCalls {
-  const unanswered = questions.map((question) => ({ ...question, before: '', after: '' }));
-  return { requests: planJudgeRequests(unanswered, { model, maxTokens: judgeTokens }), unknownTokens: 2 * maxTokens };
+  const judged = chooseQuestions(chooseQuestions(questions, perLanguage), judgePerLanguage);
+  const unanswered = judged.map((question) => ({ ...question, before: '', after: '' }));
+  return {
+    requests: planJudgeRequests(unanswered, { model, maxTokens: judgeTokens, examples: judgeExamples }),
+    unknownTokens: 2 * maxTokens,
+  };
 }
 
 /** Every configured teacher with what it will be asked. */

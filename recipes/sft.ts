@@ -10,7 +10,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { writeFileAtomic, writeFolderAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
+import { addFilesAtomic, writeFileAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
 import { ConfigError, DataError, InterruptedError, WorkError } from '../src/base/errors.ts';
 import { sha256 } from '../src/base/hash.ts';
 import { JsonlLog, parseJsonl, readJson, toJsonl } from '../src/base/jsonl.ts';
@@ -176,14 +176,13 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   log.close();
 
   // 5. The trained model, in the type it computed in.
-  const folder = join(config.output, 'model');
-  await writeFolderAtomic(folder, (temporary) => {
+  await addFilesAtomic(config.output, 'config.json', (temporary) => {
     const weights = new Map([...student.parameters].map(([name, tensor]) => [name, sourceOf(tensor)]));
     const template = config.template === undefined ? undefined : model.template.source;
     writeModelFolder(temporary, { config: master.config, weights, from: config.model, template });
   });
   const result: SftResult = {
-    model: folder,
+    model: config.output,
     steps: steps.length,
     trainedTokens: tokens,
     labelTokens,

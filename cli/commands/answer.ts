@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import type { LocalRequest } from '../../src/local/local-model.ts';
-import { type Command, command, modelFolder, realNumber, wholeNumber, withEngine } from '../command.ts';
+import { type Command, command, modelFolder, positiveNumber, realNumber, wholeNumber, withEngine } from '../command.ts';
 import { printJson, progressBar } from '../terminal.ts';
 
 interface AnswerFlags {
@@ -22,7 +21,7 @@ interface AnswerFlags {
 
 export function answerCommand(): Command {
   return command('answer', 'have a model answer a file of prompts', [
-    'answer --model my-student/model --prompts assets/questions/en.jsonl --out answers.jsonl',
+    'answer --model my-student --prompts assets/questions/en.jsonl --out answers.jsonl',
   ])
     .requiredOption('--model <folder>', 'a Hugging Face folder, or builtin')
     .requiredOption(
@@ -32,14 +31,14 @@ export function answerCommand(): Command {
     .requiredOption('--out <file>', 'rows {id, prompt, output, finishReason}; rows that are there are kept')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
-    .option('--max-tokens <n>', 'longest answer', wholeNumber, 256)
+    .option('--max-tokens <n>', 'longest answer', positiveNumber, 256)
     .option('--temperature <t>', '0 is greedy', realNumber, 0)
     .option('--top-k <k>', 'keep the k likeliest tokens; 0 keeps all', wholeNumber, 0)
     .option('--top-p <p>', 'keep the likeliest tokens that reach p', realNumber, 1)
     .option('--repetition-penalty <x>', '1 changes nothing', realNumber, 1)
     .option('--seed <n>', 'of the sampling', wholeNumber, 1)
-    .option('--batch <n>', 'prompts decoded together', wholeNumber, 8)
-    .option('--threads <n>', 'threads of the engine', wholeNumber)
+    .option('--batch <n>', 'prompts decoded together', positiveNumber, 8)
+    .option('--threads <n>', 'threads of the engine', positiveNumber)
     .option('--json', 'print one JSON document')
     .action(answer);
 }
@@ -48,28 +47,25 @@ async function answer(flags: AnswerFlags): Promise<void> {
   const { readPrompts } = await import('../../src/data/prompts.ts');
   const { answerFile } = await import('../../recipes/answer.ts');
   const { checkModelFolder } = await import('../../recipes/sft-input.ts');
+  const { parseConfig } = await import('../../src/run/config.ts');
+  const { answerSchema } = await import('../../recipes/answer-config.ts');
+  const { dtype, ...sampling } = parseConfig(answerSchema, flags, 'answer');
   const folder = modelFolder(flags.model);
   const prompts = readPrompts(flags.prompts);
   if (flags.model !== 'builtin') checkModelFolder(folder);
-  const sampling = {
-    temperature: flags.temperature,
-    topK: flags.topK,
-    topP: flags.topP,
-    repetitionPenalty: flags.repetitionPenalty,
-    seed: flags.seed,
-  };
   const requests = prompts.map(({ id, messages }): LocalRequest => {
     return { key: id, messages, maxTokens: flags.maxTokens, sampling, stop: [] };
   });
   const bar = progressBar('answering');
   const result = await withEngine(flags, async (engine, signal) => {
     const { engineModel } = await import('../../recipes/engine.ts');
-    const model = engineModel(engine, { folder, dtype: flags.dtype, template: flags.template });
+    const { modelName } = await import('../../recipes/local-models.ts');
+    const model = engineModel(engine, { folder, dtype, template: flags.template });
     return answerFile(model, requests, {
       file: flags.out,
       batch: flags.batch,
       signal,
-      settings: { model: join(folder), dtype: flags.dtype, template: flags.template },
+      settings: { model: await modelName(flags.model), dtype, template: flags.template },
       onProgress: ({ done, total, tokensPerSecond }) =>
         bar.update(done, total, `${tokensPerSecond.toFixed(0)} tokens/s`),
     });

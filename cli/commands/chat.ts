@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Message } from '../../src/base/message.ts';
-import { type Command, command, modelFolder, openEngine, realNumber, wholeNumber } from '../command.ts';
+import type { LocalModel, LocalSampling } from '../../src/local/local-model.ts';
+import { type Command, command, modelFolder, openEngine, positiveNumber, realNumber, wholeNumber } from '../command.ts';
 import { bold, dim, say } from '../terminal.ts';
 
 interface ChatFlags {
@@ -17,26 +18,29 @@ interface ChatFlags {
 }
 
 export function chatCommand(): Command {
-  return command('chat', 'talk to a model in the terminal', ['chat --model builtin', 'chat --model my-student/model'])
+  return command('chat', 'talk to a model in the terminal', ['chat --model builtin', 'chat --model my-student'])
     .requiredOption('--model <folder>', 'a Hugging Face folder, or builtin')
     .option('--system <text>', 'system turn')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
-    .option('--max-tokens <n>', 'longest answer', wholeNumber, 512)
+    .option('--max-tokens <n>', 'longest answer', positiveNumber, 512)
     .option('--temperature <t>', '0 is greedy', realNumber, 0.7)
     .option('--top-p <p>', 'keep the likeliest tokens that reach p', realNumber, 0.9)
     .option('--repetition-penalty <x>', '1 changes nothing', realNumber, 1.1)
     .option('--seed <n>', 'of the sampling', wholeNumber, 1)
-    .option('--threads <n>', 'threads of the engine', wholeNumber)
+    .option('--threads <n>', 'threads of the engine', positiveNumber)
     .action(chat);
 }
 
 /** Ctrl-C stops an answer; at the prompt, Ctrl-C or Ctrl-D ends the program. `/new` forgets the conversation. */
 async function chat(flags: ChatFlags): Promise<void> {
+  const { parseConfig } = await import('../../src/run/config.ts');
+  const { answerSchema } = await import('../../recipes/answer-config.ts');
+  const { dtype, ...sampling } = parseConfig(answerSchema, flags, 'chat');
   const folder = modelFolder(flags.model);
   const engine = await openEngine(flags);
   const { engineModel } = await import('../../recipes/engine.ts');
-  const model = engineModel(engine, { folder, dtype: flags.dtype, template: flags.template });
+  const model = engineModel(engine, { folder, dtype, template: flags.template });
   const lines = createInterface({
     input: process.stdin,
     output: process.stdout,
@@ -54,7 +58,7 @@ async function chat(flags: ChatFlags): Promise<void> {
       if (line.trim() === '/new') messages = beginning;
       else if (line.trim() !== '') {
         answering = new AbortController();
-        messages = await turn(model, messages, line, flags, answering.signal);
+        messages = await turn(model, messages, line, { ...flags, sampling }, answering.signal);
         answering = undefined;
       }
       lines.prompt();
@@ -67,14 +71,13 @@ async function chat(flags: ChatFlags): Promise<void> {
 
 /** Streams one answer; an interrupted one is kept as far as it went. */
 async function turn(
-  model: Awaited<ReturnType<typeof import('../../recipes/engine.ts')['engineModel']>>,
+  model: LocalModel,
   before: readonly Message[],
   line: string,
-  { maxTokens, temperature, topP, repetitionPenalty, seed }: ChatFlags,
+  { maxTokens, sampling }: { readonly maxTokens: number; readonly sampling: LocalSampling },
   signal: AbortSignal,
 ): Promise<Message[]> {
   const messages: Message[] = [...before, { role: 'user', content: line }];
-  const sampling = { temperature, topK: 0, topP, repetitionPenalty, seed };
   let text = '';
   process.stdout.write(bold('model '));
   try {

@@ -1,5 +1,5 @@
 import type { EvaluateConfig } from '../../recipes/evaluate-config.ts';
-import { type Command, command, modelFolder, wholeNumber } from '../command.ts';
+import { type Command, command, modelFolder, positiveNumber } from '../command.ts';
 import { printJson, say } from '../terminal.ts';
 
 interface CompareFlags {
@@ -16,16 +16,16 @@ interface CompareFlags {
 
 export function compareCommand(): Command {
   return command('compare', 'two models on the same held-out questions: loss, ROUGE-L, a scorer', [
-    'evaluate compare --before builtin --after my-student/model --questions assets/questions/en.jsonl --out comparison',
+    'evaluate compare --before builtin --after my-student --questions assets/questions/en.jsonl --out comparison',
   ])
     .requiredOption('--before <folder>', 'the model as it was, or builtin')
     .requiredOption('--after <folder>', 'the model as it is now')
     .requiredOption('--questions <files...>', 'JSONL rows {id, category, instruction, input, output}')
     .requiredOption('--out <folder>', 'folder of the rows behind the figures')
-    .option('--per-language <n>', 'ask so many questions a language', wholeNumber)
-    .option('--max-tokens <n>', 'longest answer', wholeNumber)
+    .option('--per-language <n>', 'ask so many questions a language', positiveNumber)
+    .option('--max-tokens <n>', 'longest answer', positiveNumber)
     .option('--scorer <folder>', 'model whose log-probabilities of the answers are taken')
-    .option('--threads <n>', 'threads of the engine', wholeNumber)
+    .option('--threads <n>', 'threads of the engine', positiveNumber)
     .option('--json', 'print one JSON document')
     .action(compare);
 }

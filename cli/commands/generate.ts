@@ -1,5 +1,5 @@
 import { ConfigError } from '../../src/base/errors.ts';
-import { type Command, command, realNumber, wholeNumber } from '../command.ts';
+import { type Command, command, positiveNumber, realNumber, wholeNumber } from '../command.ts';
 import { printJson, say } from '../terminal.ts';
 
 interface GenerateFlags {
@@ -29,22 +29,22 @@ export function generateCommand(): Command {
     .option('--model <name>', 'as the provider spells it; for local a model folder or builtin')
     .option('--base-url <url>', 'address of an OpenAI-compatible server')
     .option('--api-key-env <name>', 'environment variable that holds the key')
-    .option('--concurrency <n>', 'calls in flight', wholeNumber)
+    .option('--concurrency <n>', 'calls in flight', positiveNumber)
     .option('--recorded <files...>', 'answers that the provider `recorded` replays')
     .option('--seeds <files...>', 'seed tasks; default: the project’s own English ones')
-    .requiredOption('--count <n>', 'instructions asked for; filters take some away', wholeNumber)
+    .requiredOption('--count <n>', 'instructions asked for; filters take some away', positiveNumber)
     .requiredOption('--out <folder>', 'folder of data.jsonl, rejects.jsonl and the ledger')
     .option('--languages <codes...>', 'en, zh')
-    .option('--examples-per-prompt <n>', 'seed tasks shown when a new one is asked for', wholeNumber)
+    .option('--examples-per-prompt <n>', 'seed tasks shown when a new one is asked for', positiveNumber)
     .option('--answer-examples <n>', 'seed tasks shown, answered, before a new one is answered', wholeNumber)
-    .option('--instruction-tokens <n>', 'longest instruction', wholeNumber)
-    .option('--answer-tokens <n>', 'longest answer', wholeNumber)
+    .option('--instruction-tokens <n>', 'longest instruction', positiveNumber)
+    .option('--answer-tokens <n>', 'longest answer', positiveNumber)
     .option('--temperature <t>', 'of the instructions', realNumber)
     .option('--seed <n>', 'of the examples drawn', wholeNumber)
     .option('--ledger <file>', 'file of paid calls; default: ledger.sqlite in the folder. May be shared')
     .option('--budget-usd <usd>', 'most the teacher may cost', realNumber)
     .option('--yes', 'spend without a limit')
-    .option('--threads <n>', 'threads of the engine', wholeNumber)
+    .option('--threads <n>', 'threads of the engine', positiveNumber)
     .option('--json', 'print one JSON document')
     .action(generate);
 }

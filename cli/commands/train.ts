@@ -1,5 +1,5 @@
 import type { SftConfig } from '../../recipes/sft-config.ts';
-import { Command, command, modelFolder, realNumber, wholeNumber, withEngine } from '../command.ts';
+import { Command, command, modelFolder, positiveNumber, realNumber, wholeNumber, withEngine } from '../command.ts';
 import { printJson, progressBar } from '../terminal.ts';
 
 export function trainCommand(): Command {
@@ -16,18 +16,18 @@ function sftCommand(): Command {
     .requiredOption('--out <folder>', 'folder of the trained model, its log and its checkpoints')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
-    .option('--epochs <n>', 'passes over the data', wholeNumber)
+    .option('--epochs <n>', 'passes over the data', positiveNumber)
     .option('--lr <rate>', 'peak learning rate', realNumber)
     .option('--warmup-ratio <share>', 'share of the steps spent warming up', realNumber)
-    .option('--batch-tokens <n>', 'tokens of one optimizer step', wholeNumber)
-    .option('--pack-tokens <n>', 'tokens computed at once: decides the memory', wholeNumber)
-    .option('--max-tokens <n>', 'longest conversation', wholeNumber)
-    .option('--max-train-tokens <n>', 'end after so many tokens', wholeNumber)
+    .option('--batch-tokens <n>', 'tokens of one optimizer step', positiveNumber)
+    .option('--pack-tokens <n>', 'tokens computed at once: decides the memory', positiveNumber)
+    .option('--max-tokens <n>', 'longest conversation', positiveNumber)
+    .option('--max-train-tokens <n>', 'end after so many tokens', positiveNumber)
     .option('--weight-decay <n>', 'decoupled weight decay', realNumber)
     .option('--max-grad-norm <n>', 'largest global gradient norm; 0 does not clip', realNumber)
-    .option('--checkpoint-every <steps>', 'steps between checkpoints', wholeNumber)
+    .option('--checkpoint-every <steps>', 'steps between checkpoints', positiveNumber)
     .option('--seed <n>', 'order of the data', wholeNumber)
-    .option('--threads <n>', 'threads of the engine', wholeNumber)
+    .option('--threads <n>', 'threads of the engine', positiveNumber)
     .option('--json', 'print one JSON document')
     .action(runSft);
 }

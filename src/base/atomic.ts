@@ -77,6 +77,31 @@ export async function writeFolderAtomic(target: string, fill: (folder: string) =
   }
 }
 
+/**
+ * Fills a folder that may hold other files: made under a temporary name inside it, then each file renamed into place,
+ * `last` after all others. So where `last` stands, all of them stand.
+ */
+export async function addFilesAtomic(
+  target: string,
+  last: string,
+  fill: (folder: string) => Promise<void> | void,
+): Promise<void> {
+  mkdirSync(target, { recursive: true });
+  const temporary = temporaryName(join(target, 'files'));
+  mkdirSync(temporary);
+  try {
+    await fill(temporary);
+    fsyncTree(temporary);
+    const names = readdirSync(temporary).filter((name) => name !== last);
+    for (const name of names) renameSync(join(temporary, name), join(target, name));
+    fsyncPath(target);
+    renameSync(join(temporary, last), join(target, last));
+    fsyncPath(target);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
 function fsyncTree(folder: string): void {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);

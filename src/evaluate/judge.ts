@@ -9,7 +9,8 @@
 import { join } from 'node:path';
 import { ConfigError, DataError, invariant } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
-import { readText } from '../base/jsonl.ts';
+import { parseJsonl, readText } from '../base/jsonl.ts';
+import type { Message } from '../base/message.ts';
 import { assetsFolder } from '../base/paths.ts';
 import type { Outcome } from '../teacher/caller.ts';
 import type { TeacherRequest } from '../teacher/teacher.ts';
@@ -29,6 +30,11 @@ export interface JudgeSettings {
   readonly maxTokens?: number;
   /** The version of the wording that is wanted; verdicts under different ones are not comparable. Default: this one's. */
   readonly promptVersion?: number;
+  /**
+   * Worked verdicts shown as earlier turns, so that a very small judge sees the form; every one costs a prompt's length.
+   * Default 0. At most as many as assets/prompts/judge-examples.jsonl has in a language.
+   */
+  readonly examples?: number;
 }
 
 /** Of the wording in this installation. */
@@ -39,17 +45,32 @@ export const judgePromptVersion = 1;
  * where the wording has another version than is asked for.
  */
 export function planJudgeRequests(rows: readonly JudgeQuestion[], settings: JudgeSettings): TeacherRequest[] {
-  const { model, maxTokens = 256, promptVersion = judgePromptVersion } = settings;
+  const { model, maxTokens = 256, promptVersion = judgePromptVersion, examples = 0 } = settings;
   const templates = new Map(promptLanguages.map((language) => [language, readTemplate(language, promptVersion)]));
+  const ask = (language: PromptLanguage, texts: JudgedTexts): Message => {
+    return { role: 'user', content: fill(templates.get(language)!, texts) };
+  };
+  const shown = new Map(
+    promptLanguages.map((language) => {
+      const own = readExamples(language, examples);
+      return [
+        language,
+        own.flatMap(({ verdict, ...texts }) => [
+          ask(language, texts),
+          { role: 'assistant', content: verdict } as const,
+        ]),
+      ];
+    }),
+  );
   return rows.flatMap((row) => {
-    const template = templates.get(row.language === 'zh' ? 'zh' : 'en')!;
+    const language = row.language === 'zh' ? 'zh' : 'en';
     const orders = [
       [row.before, row.after],
       [row.after, row.before],
     ] as const;
     return orders.map(([first, second]) => ({
       model,
-      messages: [{ role: 'user' as const, content: fill(template, { ...row, question: row.prompt, first, second }) }],
+      messages: [...shown.get(language)!, ask(language, { ...row, question: row.prompt, first, second })],
       parameters: { maxTokens, temperature: 0 },
       sample: 0,
     }));
@@ -92,6 +113,7 @@ function readVerdict(outcome: Outcome, isBeforeFirst: boolean): JudgeScores {
 const promptLanguages = ['en', 'zh'] as const;
 type PromptLanguage = (typeof promptLanguages)[number];
 const placeholders = ['question', 'reference', 'first', 'second'] as const;
+type JudgedTexts = Readonly<Record<(typeof placeholders)[number], string>>;
 
 interface Template {
   readonly text: string;
@@ -120,8 +142,20 @@ function readTemplate(language: PromptLanguage, wantedVersion: number): Template
   return { text: text.trim(), noReference: language === 'zh' ? '（没有参考答案）' : '(There is none.)' };
 }
 
+/** The first `count` worked verdicts in a language; half of them prefer A, half B. */
+function readExamples(language: PromptLanguage, count: number): (JudgedTexts & { readonly verdict: string })[] {
+  const file = join(assetsFolder, 'prompts', 'judge-examples.jsonl');
+  const all = parseJsonl(readText(file), file).map(({ value }) => value as Record<string, string>);
+  const own = all.filter((example) => example['language'] === language);
+  if (count > own.length) throw new ConfigError(`judge examples: expected at most ${own.length}, got ${count}`);
+  return own.slice(0, count).map(({ prompt, reference, before, after, verdict }) => {
+    invariant(prompt && reference && before && after && verdict, `${file} has an incomplete row`);
+    return { question: prompt, reference, first: before, second: after, verdict };
+  });
+}
+
 /** In one pass: a text with "{second}" in it stays as it is. */
-function fill({ text, noReference }: Template, texts: Record<(typeof placeholders)[number], string>): string {
+function fill({ text, noReference }: Template, texts: JudgedTexts): string {
   const code = frameCode(placeholders.map((name) => texts[name]));
   return text.replace(/\{(question|reference|first|second)\}/g, (_, name: (typeof placeholders)[number]) => {
     if (name === 'reference' && texts.reference.trim() === '') return noReference;

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  addFilesAtomic,
   removeLeftovers,
   temporaryName,
   writeFileAtomic,
@@ -161,6 +162,23 @@ describe('writeFolderAtomic', () => {
     expect(existsSync(target)).toBe(false);
     removeLeftovers(folder);
     expect(names()).toEqual([]);
+  });
+});
+
+describe('addFilesAtomic', () => {
+  it('adds files to a folder that holds others, the last one last, and nothing where filling fails', async () => {
+    writeFileSync(join(folder, 'log'), 'kept');
+    const failing = addFilesAtomic(folder, 'config', (temporary) => {
+      writeFileSync(join(temporary, 'weights'), 'half');
+      throw new Error('disk full');
+    });
+    await expect(failing).rejects.toThrow('disk full');
+    expect(readdirSync(folder)).toEqual(['log']);
+    await addFilesAtomic(folder, 'config', (temporary) => {
+      for (const name of ['config', 'weights', 'log']) writeFileSync(join(temporary, name), `new ${name}`);
+    });
+    expect(readdirSync(folder).sort()).toEqual(['config', 'log', 'weights']);
+    expect(readFileSync(join(folder, 'log'), 'utf8')).toBe('new log');
   });
 });
 

@@ -97,7 +97,7 @@ describe('the program', () => {
     expect(kills).toBe(2);
     expect(last.code).toBe(0);
     expect(last.stderr).toMatch(/going on after step \d+/);
-    const weights = (name: string) => readFileSync(join(scratch, name, 'model', 'model.safetensors'));
+    const weights = (name: string) => readFileSync(join(scratch, name, 'model.safetensors'));
     expect(weights('killed').equals(weights('whole'))).toBe(true);
   });
 
@@ -175,7 +175,7 @@ describe('the program', () => {
     });
     expect(stderr).toMatch(/saved after step \d+/);
     expect(code).toBe(130);
-    expect(existsSync(join(scratch, 'interrupted', 'model'))).toBe(false);
+    expect(existsSync(join(scratch, 'interrupted', 'config.json'))).toBe(false);
     expect((await understudy(trainInto('interrupted'))).code).toBe(0);
   });
 

@@ -45,7 +45,20 @@ async function train(config: SftConfig, stopAfter?: number) {
   return { events, result: await promise };
 }
 
-const weights = (name: string) => readFileSync(join(scratch, name, 'model', 'model.safetensors'));
+/** A model folder with its log; no checkpoints, nothing temporary. */
+const finished = [
+  '.lock',
+  'chat_template.jinja',
+  'config.json',
+  'generation_config.json',
+  'model.safetensors',
+  'sft.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'train.jsonl',
+];
+
+const weights = (name: string) => readFileSync(join(scratch, name, 'model.safetensors'));
 const log = (name: string) =>
   readFileSync(join(scratch, name, 'train.jsonl'), 'utf8')
     .trim()
@@ -65,7 +78,7 @@ describe('supervised fine-tuning', () => {
     expect(result.steps).toBeGreaterThan(8);
     const losses = steps.map(({ row }) => row.loss);
     expect(losses.at(-1)).toBeLessThan(losses[0]! * 0.8);
-    expect(readdirSync(join(scratch, 'whole')).sort()).toEqual(['.lock', 'model', 'sft.json', 'train.jsonl']);
+    expect(readdirSync(join(scratch, 'whole')).sort()).toEqual(finished);
     expect(existsSync(join(result.model, 'chat_template.jinja'))).toBe(true);
     expect(result.trainedTokens).toBe(steps.at(-1)!.totalTokens);
   });
@@ -94,7 +107,7 @@ describe('supervised fine-tuning', () => {
   it('does nothing again when it is done, and never mixes two settings in one folder', async () => {
     const { events, result } = await train(configFor('whole'));
     expect(events.filter((event) => event.kind === 'step')).toEqual([]);
-    expect(result.model).toBe(join(scratch, 'whole', 'model'));
+    expect(result.model).toBe(join(scratch, 'whole'));
     await expect(train(configFor('whole', { learningRate: 1e-3 }))).rejects.toThrow('holds a run with other settings');
     await expect(train(configFor('checkpoint', { seed: 2 }))).rejects.toThrow('holds a run with other settings');
   });
@@ -107,7 +120,7 @@ describe('supervised fine-tuning', () => {
     await train(configFor('torn'));
     expect(weights('torn').equals(weights('whole'))).toBe(true);
     expect(log('torn')).toEqual(log('whole'));
-    expect(readdirSync(join(scratch, 'torn')).sort()).toEqual(['.lock', 'model', 'sft.json', 'train.jsonl']);
+    expect(readdirSync(join(scratch, 'torn')).sort()).toEqual(finished);
   });
 
   it('says what it leaves out, and refuses to train on nothing', async () => {

@@ -1,0 +1,11 @@
+/** How a model is computed with and sampled from: checked before anything is loaded. */
+import { z } from 'zod';
+
+export const answerSchema = z.object({
+  dtype: z.enum(['auto', 'float32', 'bfloat16']),
+  temperature: z.number().min(0),
+  topK: z.number().int().min(0).default(0),
+  topP: z.number().gt(0).max(1),
+  repetitionPenalty: z.number().positive(),
+  seed: z.number().int(),
+});
