@@ -23,6 +23,8 @@ Napi::Value setThreads(const Napi::CallbackInfo& info) {
 Napi::Value setDeterministic(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     at::globalContext().setDeterministicAlgorithms(info[0].ToBoolean().Value(), /*warn_only=*/false);
+    // No kernel of libtorch or ours reads what it has not written.
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
     return info.Env().Undefined();
   });
 }

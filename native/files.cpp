@@ -24,7 +24,7 @@ Napi::Value mapFile(const Napi::CallbackInfo& info) {
     struct stat status {};
     const bool known = ::fstat(file, &status) == 0;
     const auto bytes = static_cast<size_t>(status.st_size);
-    void* start = known && bytes > 0 ? ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0) : MAP_FAILED;
+    void* start = known && bytes > 0 ? ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file, 0) : MAP_FAILED;
     const int reason = errno;
     ::close(file);
     if (start == MAP_FAILED) {
@@ -52,7 +52,7 @@ Napi::Value fromFile(const Napi::CallbackInfo& info) {
     const auto itemBytes = c10::elementSize(dtype);
     double bytes = static_cast<double>(itemBytes);
     for (const auto length : shape) bytes *= static_cast<double>(length);
-    if (!(offset >= 0) || offset + bytes > static_cast<double>(size)) {
+    if (!(offset >= 0) || !(offset + bytes <= static_cast<double>(size))) {
       throw std::runtime_error("fromFile: the tensor lies outside the file");
     }
     auto* data = static_cast<char*>(mapping.get()) + static_cast<size_t>(offset);

@@ -1,13 +1,19 @@
 /** A GGUF file as a Hugging Face directory: weights dequantised to fp32, tokenizer and template from its metadata. */
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic, writeFolderAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
+import { ConfigError } from '../src/base/errors.ts';
 import { parseModelConfig } from '../src/model/config.ts';
 import { writeModelFolder } from '../src/model/directory.ts';
 import { openGguf } from '../src/model/gguf.ts';
 import { ggufToHuggingFace, readHuggingFaceTensor } from '../src/model/gguf-model.ts';
 import type { TensorSource } from '../src/torch/safetensors.ts';
 
+/** Replaces a model folder; a folder of anything else is refused, since all in it would go. */
 export async function convertGguf(input: string, output: string): Promise<{ parameters: number }> {
+  if (existsSync(output) && readdirSync(output).length > 0 && !existsSync(join(output, 'config.json'))) {
+    throw new ConfigError(`${output} is there already and is not a model folder`, { hint: 'choose another --out' });
+  }
   const gguf = openGguf(input);
   try {
     const { config, generationConfig, tensorMap, tokenizerJson, tokenizerConfig, chatTemplate } =

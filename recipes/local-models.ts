@@ -1,5 +1,5 @@
 /** Model folders as teachers and scorers on the engine, named by their content: a changed model is another one. */
-import { existsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256, sha256File } from '../src/base/hash.ts';
 import { embeddedModelFolder } from '../src/base/paths.ts';
@@ -10,19 +10,19 @@ import { type Engine, engineModel } from './engine.ts';
 
 export const folderOf = (model: string): string => (model === 'builtin' ? embeddedModelFolder : model);
 
-/** `builtin` or the folder's name, and a hash of everything that decides its answers. */
+/** Hash of everything in a model folder that decides its answers: weights, configuration, tokenizer, template. */
+export async function modelContent(folder: string): Promise<string> {
+  const decisive =
+    /\.safetensors$|^(config|generation_config|tokenizer|tokenizer_config)\.json$|^chat_template\.jinja$/;
+  const names = readdirSync(folder).filter((name) => decisive.test(name) && name !== 'optimizer.safetensors');
+  return sha256(await Promise.all(names.sort().map(async (name) => [name, await sha256File(join(folder, name))])));
+}
+
+/** `builtin` or the folder's last names, and its content. */
 export async function modelName(model: string): Promise<string> {
   const folder = folderOf(model);
-  const files = [
-    'config.json',
-    'model.safetensors',
-    'model.safetensors.index.json',
-    'tokenizer.json',
-    'chat_template.jinja',
-  ];
-  const present = files.map((file) => join(folder, file)).filter((file) => existsSync(file));
-  const content = sha256(await Promise.all(present.map((file) => sha256File(file))));
-  return `${model === 'builtin' ? 'builtin:smollm2-135m-instruct' : `local:${folder.split('/').slice(-2).join('/')}`}@${content.slice(0, 12)}`;
+  const name = model === 'builtin' ? 'builtin:smollm2-135m-instruct' : `local:${folder.split('/').slice(-2).join('/')}`;
+  return `${name}@${(await modelContent(folder)).slice(0, 12)}`;
 }
 
 export async function openLocalTeacher(engine: Engine, model: string): Promise<Teacher> {

@@ -1,15 +1,26 @@
 /** What can be found wrong with a fine-tuning before anything is set up or loaded: words only, no libtorch. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConfigError } from '../src/base/errors.ts';
 import { embeddedModelFolder } from '../src/base/paths.ts';
 import { readConversations } from '../src/data/formats.ts';
 import { readModelConfig } from '../src/model/config.ts';
 import { readHeader } from '../src/torch/safetensors.ts';
 import type { SftConfig } from './sft-config.ts';
 
-export function checkSftInput({ model, data }: SftConfig): void {
+export function checkSftInput({ model, data, output }: SftConfig): void {
   for (const file of data) readConversations(file);
+  checkOutput(output);
   if (model !== embeddedModelFolder) checkModelFolder(model);
+}
+
+/** The trained model goes into the folder itself: another model there, the one to train above all, would be lost. */
+export function checkOutput(output: string): void {
+  if (existsSync(join(output, 'config.json')) && !existsSync(join(output, 'train.jsonl'))) {
+    throw new ConfigError(`${output} holds a model that was not trained here`, {
+      hint: 'choose another output folder',
+    });
+  }
 }
 
 /** Configuration and weights' header; the embedded model is set-up's to make. */

@@ -42,7 +42,9 @@ import { forwardBackward, Gradients } from '../src/train/executor.ts';
 import { currentNumerics, numericsDifference } from '../src/train/numerics.ts';
 import { AdamW } from '../src/train/optimizer.ts';
 import { cosineLearningRate } from '../src/train/schedule.ts';
+import { modelContent } from './local-models.ts';
 import type { SftConfig } from './sft-config.ts';
+import { checkOutput } from './sft-input.ts';
 
 /** One line of train.jsonl. */
 export interface SftLogRow {
@@ -96,12 +98,21 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   const note = (text: string) => emit({ kind: 'note', text });
   setDeterministic(true);
 
+  checkOutput(config.output);
+
   // 1. Data: conversations become token documents; the whole training is planned before its first step.
   const conversations = config.data.flatMap((file) => readConversations(file));
   const model = loadModel(config.model, { dtype: 'float32', template: config.template });
+  const { maxPositions } = model.decoder.config;
+  if (config.maxTokens > maxPositions) {
+    throw new ConfigError(`maxTokens: the model has ${maxPositions} positions, got ${config.maxTokens}`);
+  }
   const { documents, receipt } = encodeDocuments(conversations, model.tokenizer, model.template, config.maxTokens);
   refuseUselessLabels(config, model, documents, receipt);
   const steps = planTraining(documents, config);
+  if (steps.length === 0) {
+    throw new ConfigError(`maxTrainTokens: ${config.maxTrainTokens} is less than the first document has`);
+  }
   const labelTokens = steps.reduce((sum, step) => sum + step.labelTokens, 0);
   const totalTokens = steps.flatMap((step) => step.packs).reduce((sum, pack) => sum + packTokens(pack), 0);
   for (const { message } of [...receipt.cut, ...receipt.dropped].slice(0, 5)) note(message);
@@ -111,11 +122,23 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   );
 
   // 2. What stands in the folder: this very run, done or half done, or nothing.
-  const { output: _where, checkpointEverySteps: _when, ...settings } = config;
+  const {
+    model: _model,
+    data: _data,
+    output: _where,
+    template: _template,
+    checkpointEverySteps: _when,
+    ...settings
+  } = config;
   const parameters = parameterCount(model);
-  const identity = sha256({ settings, ids: documents.map(({ ids }) => ids), parameters });
+  const start = await modelContent(config.model);
+  const learned = documents.map(({ ids, labelMask }) => [ids, [...labelMask].join('')]);
+  const identity = sha256({ settings, start, template: model.template.source, learned });
   const done = finishedRun(config.output, identity);
-  if (done) return done;
+  if (done) {
+    removeCheckpoints(config.output);
+    return done;
+  }
   const numerics = currentNumerics(resolveDtype(config.dtype));
   const checkpoint = resumable(config.output, identity);
   if (checkpoint) {
@@ -241,8 +264,8 @@ function finishedRun(output: string, identity: string): SftResult | undefined {
   const file = join(output, resultFile);
   if (!existsSync(file)) return undefined;
   const result = readJson(file) as SftResult;
-  if (result.identity === identity && existsSync(join(result.model, 'config.json'))) return result;
-  throw otherRun(output);
+  if (result.identity !== identity) throw otherRun(output);
+  return existsSync(join(output, 'config.json')) ? { ...result, model: output } : undefined;
 }
 
 function resumable(output: string, identity: string): Checkpoint | undefined {

@@ -93,6 +93,8 @@ export async function addFilesAtomic(
     await fill(temporary);
     fsyncTree(temporary);
     const names = readdirSync(temporary).filter((name) => name !== last);
+    rmSync(join(target, last), { force: true });
+    fsyncPath(target);
     for (const name of names) renameSync(join(temporary, name), join(target, name));
     fsyncPath(target);
     renameSync(join(temporary, last), join(target, last));

@@ -105,11 +105,13 @@ export function planTraining(
 ): TrainingStep[] {
   const steps: TrainingStep[] = [];
   let spent = 0;
+  let full = false;
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const shuffled = new Rng('epoch', options.seed, epoch).shuffle(documents);
     const affordable: TokenDocument[] = [];
     for (const document of shuffled) {
-      if (spent + document.ids.length > (options.maxTrainTokens ?? Number.POSITIVE_INFINITY)) break;
+      full ||= spent + document.ids.length > (options.maxTrainTokens ?? Number.POSITIVE_INFINITY);
+      if (full) break;
       spent += document.ids.length;
       affordable.push(document);
     }

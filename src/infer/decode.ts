@@ -25,7 +25,7 @@ export interface DecodeRequest {
 export interface DecodeResult {
   /** Without the stop token. */
   readonly ids: readonly number[];
-  /** `length`: cut at maxNewTokens or at the model's last position. */
+  /** `length`: cut at maxNewTokens or at the model's last position; at once where the prompt itself goes beyond it. */
   readonly finishReason: 'stop' | 'length';
 }
 
@@ -55,17 +55,22 @@ export async function decode(
   requests: readonly DecodeRequest[],
   options: DecodeOptions,
 ): Promise<DecodeResult[]> {
-  const results = new Array<DecodeResult>(requests.length);
-  if (requests.length === 0) return results;
+  const results = requests.map((): DecodeResult => ({ ids: [], finishReason: 'length' }));
   const stops = new Set(options.stopTokens);
-  let rows = requests.map((request, i) => startRow(decoder, request, i));
+  let rows = requests.map((request, i) => startRow(decoder, request, i)).filter(({ limit }) => limit > 0);
+  if (rows.length === 0) return results;
   const cache = new KeyValueCache(
     decoder,
     rows.length,
     Math.max(...rows.map((row) => promptLength(requests, row))) + 1,
   );
   try {
-    let logits = await prefill(decoder, cache, requests, options.signal); // [rows, vocab]
+    let logits = await prefill(
+      decoder,
+      cache,
+      rows.map(({ request }) => requests[request] as DecodeRequest),
+      options.signal,
+    ); // [rows, vocab]
     while (true) {
       const next = noGrad(() =>
         sampleTokens(
@@ -101,13 +106,8 @@ const promptLength = (requests: readonly DecodeRequest[], row: Row): number =>
   (requests[row.request] as DecodeRequest).promptIds.length;
 
 function startRow(decoder: Decoder, { key, promptIds, maxNewTokens, sampling }: DecodeRequest, request: number): Row {
-  const room = decoder.config.maxPositions - promptIds.length;
   if (promptIds.length === 0) throw new ConfigError(`prompt ${key} is empty`);
-  if (room < 1) {
-    throw new ConfigError(
-      `prompt ${key} has ${promptIds.length} tokens; the model takes ${decoder.config.maxPositions} in all`,
-    );
-  }
+  const room = decoder.config.maxPositions - promptIds.length;
   const limit = Math.min(maxNewTokens, room);
   return {
     request,

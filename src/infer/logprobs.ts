@@ -1,6 +1,6 @@
 /** Log-probabilities a model gives to answers that exist already: held-out loss, and the teacher's own judgement. */
 import { setImmediate } from 'node:timers/promises';
-import { throwIfAborted } from '../base/errors.ts';
+import { ConfigError, throwIfAborted } from '../base/errors.ts';
 import { PackedAttention, packedPositions } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { labelPositions } from '../text/labels.ts';
@@ -50,6 +50,12 @@ export async function answerLogprobs(
 
 function packLogprobs(decoder: Decoder, documents: readonly LabelledTokens[]): AnswerLogprob[] {
   const lengths = documents.map(({ ids }) => ids.length);
+  const longest = Math.max(...lengths);
+  if (longest > decoder.config.maxPositions) {
+    throw new ConfigError(
+      `a conversation of ${longest} tokens: the model has ${decoder.config.maxPositions} positions`,
+    );
+  }
   const { positions, targets } = labelPositions(documents);
   const logprobs = scope(() =>
     noGrad(() => {

@@ -70,7 +70,7 @@ function drawFrom(scaled: Tensor): (row: number, sampling: SamplingRow) => numbe
   let candidates: { logits: Float32Array; ids: number[]; normalizers: Float32Array } | undefined;
   return (row, { settings, rng }) => {
     const { topK, topP } = settings;
-    const few = (topK > 0 && topK <= count) || topP < 1;
+    const few = topK > 0 ? topK <= count : topP < 1;
     if (few) {
       if (!candidates) {
         const [values, indices] = topk(scaled, count, 1) as [Tensor, Tensor];

@@ -1,4 +1,5 @@
 /** A model directory on our own decoder as a teacher and as a scorer: no key, no cost, no network. */
+import { TeacherError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import type { Scorer } from '../evaluate/scorer.ts';
 import type { SamplingParameters, Teacher, TeacherAnswer } from '../teacher/teacher.ts';
@@ -30,7 +31,10 @@ export function localTeacher(name: string, model: LocalModel, close: () => Promi
         })),
         { signal },
       );
-      return answers.map(({ text, finishReason, inputTokens, outputTokens }): TeacherAnswer => {
+      return answers.map(({ text, finishReason, inputTokens, outputTokens }): TeacherAnswer | TeacherError => {
+        if (finishReason === 'length' && outputTokens === 0) {
+          return new TeacherError(`the prompt's ${inputTokens} tokens leave no room for an answer`);
+        }
         return { text, finishReason, usage: { inputTokens, outputTokens }, raw: { text, finishReason } };
       });
     },

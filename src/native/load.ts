@@ -1,4 +1,4 @@
-/** Loads the addon into this process, once. Only the engine's process and native tests do; see src/run/engine.ts. */
+/** Loads the addon into this process, once. Only the engine's process and native tests do; see src/run/engine-process.ts. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { NativeError } from '../base/errors.ts';

@@ -3,7 +3,7 @@
  * and servers stay alive, thread settings are made at spawn, and a crash is an error message and costs no data.
  *
  * This file is both ends of the wire and knows no method: `EngineProcess` is the parent's end, `serveEngine` the
- * child's. What can be called is a type (src/local/engine-methods.ts).
+ * child's. What can be called is a type (recipes/engine.ts).
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism, loadavg } from 'node:os';
@@ -104,8 +104,8 @@ export class EngineProcess<Methods extends MethodMap> {
     options: CallOptions<Methods[Name]['event']> = {},
   ): Promise<Methods[Name]['result']> {
     const { signal, onEvent } = options;
-    if (signal?.aborted) throw new InterruptedError();
     await this.#ready;
+    if (signal?.aborted) throw new InterruptedError();
     const id = this.#nextId++;
     const cancel = () => this.#send({ id, cancel: true });
     signal?.addEventListener('abort', cancel, { once: true });
@@ -122,7 +122,7 @@ export class EngineProcess<Methods extends MethodMap> {
 
   /** Kills the process. Nothing it had saved is harmed. */
   stop(): void {
-    this.#ended = true;
+    this.#settle(new InterruptedError());
     this.#child.kill('SIGKILL');
   }
 
@@ -144,14 +144,19 @@ export class EngineProcess<Methods extends MethodMap> {
   }
 
   #end(reason: string): void {
-    if (this.#ended) return;
-    this.#ended = true;
     const last = this.#stderr.trim().split('\n').slice(-5).join('\n');
     const error = new NativeError(`the engine process ended unexpectedly (${reason})${last ? `:\n${last}` : ''}`, {
       hint: reason.includes('SIGKILL')
         ? 'the system may have run out of memory: try smaller batches; what was saved is kept'
         : 'what was saved is kept; run the same command again, and `./understudy doctor` if it happens again',
     });
+    this.#settle(error);
+  }
+
+  /** Every call that waits fails with this; later ones are refused. */
+  #settle(error: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
     for (const pending of this.#pending.values()) pending.reject(error);
   }
 }
@@ -176,8 +181,9 @@ export function serveEngine<Methods extends MethodMap>(handlers: MethodHandlers<
   };
   const cancels = new Map<number, AbortController>();
   let queue = Promise.resolve();
-  // The terminal sends Ctrl-C to the whole group; the parent decides what it means for the engine.
+  // Terminals, timeout(1) and schedulers signal the whole group; the parent decides what it means for the engine.
   process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
   process.on('disconnect', () => process.exit(0));
   process.on('message', (message: ToChild) => {
     if ('cancel' in message) {
@@ -203,8 +209,15 @@ export function serveEngine<Methods extends MethodMap>(handlers: MethodHandlers<
   send({ ready: true });
 }
 
+const brokenDisk = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'ENOTDIR']);
+
 function toWire(error: unknown): WireError {
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-  if (!(error instanceof UnderstudyError)) return { name, code: 'bug', message, hint: undefined, exitCode: 1, stack };
-  return { name, code: error.code, message, hint: error.hint, exitCode: error.exitCode, stack };
+  if (error instanceof UnderstudyError) {
+    return { name, code: error.code, message, hint: error.hint, exitCode: error.exitCode, stack };
+  }
+  const hint = brokenDisk.has((error as NodeJS.ErrnoException).code ?? '')
+    ? 'see that the disk has room and the folder may be written, then run again: what was saved stands'
+    : 'a bug of ours: run with --debug to see where it comes from';
+  return { name, code: 'bug', message, hint, exitCode: 1, stack };
 }

@@ -11,6 +11,12 @@ const toNative = (argument: Argument): unknown => {
   return argument;
 };
 
+/** For errors: tensors by shape and dtype, lists in parentheses. */
+function describe(argument: Argument): string {
+  if (argument instanceof Tensor) return `[${argument.shape.join(', ')}] ${argument.dtype}`;
+  return Array.isArray(argument) ? `(${argument.map(describe).join(', ')})` : String(argument);
+}
+
 /** A callable for one operator, looked up at its first call. `name` is `namespace::operator` or with `.overload`. */
 function caller(name: string): (args: readonly Argument[]) => unknown {
   let index: number | undefined;
@@ -21,10 +27,7 @@ function caller(name: string): (args: readonly Argument[]) => unknown {
     try {
       return native.call(index, args.map(toNative));
     } catch (error) {
-      const shapes = args.map((arg) =>
-        arg instanceof Tensor ? `[${arg.shape.join(', ')}] ${arg.dtype}` : String(arg),
-      );
-      throw new NativeError(`${name}(${shapes.join(', ')}): ${(error as Error).message}`, { cause: error });
+      throw new NativeError(`${name}(${args.map(describe).join(', ')}): ${(error as Error).message}`, { cause: error });
     }
   };
 }

@@ -5,10 +5,8 @@ import type { Dtype, Tensor } from './tensor.ts';
 type Shape = readonly number[];
 
 // Making
-export const empty = tensorOperator<[Shape, Dtype]>('aten::empty.memory_format');
 export const zeros = tensorOperator<[Shape, Dtype]>('aten::zeros');
 export const full = tensorOperator<[Shape, number, Dtype]>('aten::full');
-export const arange = tensorOperator<[number, Dtype]>('aten::arange');
 export const zerosLike = tensorOperator<[Tensor]>('aten::zeros_like');
 export const fullLike = tensorOperator<[Tensor, number]>('aten::full_like');
 export const clone = tensorOperator<[Tensor]>('aten::clone');
@@ -25,11 +23,9 @@ export const unsqueeze = tensorOperator<[Tensor, number]>('aten::unsqueeze');
 export const expand = tensorOperator<[Tensor, Shape]>('aten::expand');
 export const narrow = tensorOperator<[Tensor, number, number, number]>('aten::narrow');
 export const select = tensorOperator<[Tensor, number, number]>('aten::select.int');
-export const splitSizes = tensorsOperator<[Tensor, Shape, number]>('aten::split_with_sizes');
 
 // Joining and choosing
 export const cat = tensorOperator<[readonly Tensor[], number]>('aten::cat');
-export const stack = tensorOperator<[readonly Tensor[], number]>('aten::stack');
 export const indexSelect = tensorOperator<[Tensor, number, Tensor]>('aten::index_select');
 export const gather = tensorOperator<[Tensor, number, Tensor]>('aten::gather');
 export const scatter = tensorOperator<[Tensor, number, Tensor, Tensor]>('aten::scatter.src');
@@ -37,7 +33,6 @@ export const embedding = tensorOperator<[Tensor, Tensor]>('aten::embedding');
 export const where = tensorOperator<[Tensor, Tensor, Tensor]>('aten::where.self');
 export const maskedFill = tensorOperator<[Tensor, Tensor, number]>('aten::masked_fill.Scalar');
 export const topk = tensorsOperator<[Tensor, number, number]>('aten::topk');
-export const sort = tensorsOperator<[Tensor, number, boolean]>('aten::sort');
 export const argmax = tensorOperator<[Tensor, number]>('aten::argmax');
 
 // Arithmetic
@@ -45,24 +40,14 @@ export const add = tensorOperator<[Tensor, Tensor]>('aten::add.Tensor');
 export const sub = tensorOperator<[Tensor, Tensor]>('aten::sub.Tensor');
 export const mul = tensorOperator<[Tensor, Tensor]>('aten::mul.Tensor');
 export const div = tensorOperator<[Tensor, Tensor]>('aten::div.Tensor');
-export const addScalar = tensorOperator<[Tensor, number]>('aten::add.Scalar');
 export const mulScalar = tensorOperator<[Tensor, number]>('aten::mul.Scalar');
-export const neg = tensorOperator<[Tensor]>('aten::neg');
-export const exp = tensorOperator<[Tensor]>('aten::exp');
-export const cos = tensorOperator<[Tensor]>('aten::cos');
-export const sin = tensorOperator<[Tensor]>('aten::sin');
 export const silu = tensorOperator<[Tensor]>('aten::silu');
-export const lessEqual = tensorOperator<[Tensor, Tensor]>('aten::le.Tensor');
-export const lessThan = tensorOperator<[Tensor, Tensor]>('aten::lt.Tensor');
 export const greaterThan = tensorOperator<[Tensor, Tensor]>('aten::gt.Tensor');
-export const logicalOr = tensorOperator<[Tensor, Tensor]>('aten::logical_or');
 
 // Reducing
 export const sum = tensorOperator<[Tensor]>('aten::sum');
 export const softmax = tensorOperator<[Tensor, number]>('aten::softmax.int');
-export const logSoftmax = tensorOperator<[Tensor, number]>('aten::log_softmax.int');
 export const logsumexp = tensorOperator<[Tensor, Shape, boolean]>('aten::logsumexp');
-export const cumsum = tensorOperator<[Tensor, number]>('aten::cumsum');
 export const vectorNorm = tensorOperator<[Tensor, number, Shape | null, boolean, Dtype]>('aten::linalg_vector_norm');
 
 // Layers
@@ -79,8 +64,6 @@ export const crossEntropy = tensorOperator<[Tensor, Tensor, null, number]>('aten
 // In place
 export const copyInto = inPlaceOperator<[Tensor, Tensor]>('aten::copy_');
 export const addInto = inPlaceOperator<[Tensor, Tensor]>('aten::add_.Tensor');
-export const fillWith = inPlaceOperator<[Tensor, number]>('aten::fill_.Scalar');
-export const normalInto = inPlaceOperator<[Tensor, number, number]>('aten::normal_');
 
 /** The value of a tensor with one element. Waits for the device. */
 export const item = plainOperator<number, [Tensor]>('aten::item');

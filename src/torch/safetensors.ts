@@ -107,7 +107,7 @@ function parseHeader(text: string, dataStart: number, fileBytes: number, fail: (
     if (name === '__metadata__') metadata = value as Record<string, string>;
     else entries.set(name, parseEntry(name, value, dataStart, fileBytes, fail));
   }
-  const inOrder = [...entries.values()].sort((a, b) => a.byteOffset - b.byteOffset);
+  const inOrder = [...entries.values()].sort((a, b) => a.byteOffset - b.byteOffset || a.byteLength - b.byteLength);
   let end = dataStart;
   for (const entry of inOrder) {
     if (entry.byteOffset < end) fail(`tensor ${entry.name} overlaps the one before it`);
@@ -129,10 +129,14 @@ function parseEntry(
   const whole = (list: unknown): list is number[] =>
     Array.isArray(list) && list.every((length) => Number.isSafeInteger(length) && length >= 0);
   if (!whole(shape)) fail(`tensor ${name}: expected a shape of whole numbers, got ${JSON.stringify(shape)}`);
+  // A zero among the sizes makes the product 0; libtorch multiplies the others all the same.
+  if ((shape as number[]).reduce((product, length) => product * Math.max(1, length), 1) > Number.MAX_SAFE_INTEGER) {
+    fail(`tensor ${name}: the shape [${shape}] is absurd`);
+  }
   if (!whole(offsets) || offsets.length !== 2 || (offsets[1] as number) < (offsets[0] as number)) {
     fail(`tensor ${name}: expected data_offsets [begin, end], got ${JSON.stringify(offsets)}`);
   }
-  const dtype = dtypeNames[String(dtypeName)];
+  const dtype = Object.hasOwn(dtypeNames, String(dtypeName)) ? dtypeNames[String(dtypeName)] : undefined;
   if (!dtype) fail(`tensor ${name}: unknown dtype ${JSON.stringify(dtypeName)}`);
   const [begin, end] = offsets as [number, number];
   const byteLength = (shape as number[]).reduce((product, length) => product * length, bytesPerElement[dtype as Dtype]);
@@ -145,7 +149,7 @@ function parseEntry(
   return { name, dtype: dtype as Dtype, shape: shape as number[], byteOffset: dataStart + begin, byteLength };
 }
 
-/** A tensor to be written; `tensor` is asked for when its turn comes, so that not all need be in memory at once. */
+/** A tensor to be written; `bytes` is asked for when its turn comes, so that not all need be in memory at once. */
 export interface TensorSource {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
@@ -187,5 +191,7 @@ export function writeSafetensors(
 }
 
 function writeAll(handle: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.byteLength; ) at += writeSync(handle, bytes, at);
+  // One write takes less than 2 GiB.
+  for (let at = 0; at < bytes.byteLength; )
+    at += writeSync(handle, bytes, at, Math.min(bytes.byteLength - at, 2 ** 30));
 }

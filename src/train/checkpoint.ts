@@ -2,9 +2,9 @@
  * Checkpoints: Hugging Face model folders (the fp32 master weights) with the optimizer's moments and the step beside
  * them. Written under a temporary name and renamed when whole, so that a folder named checkpoint-N is a checkpoint.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { removeLeftovers, writeFolderAtomic, writeJsonAtomic } from '../base/atomic.ts';
+import { removeLeftovers, temporaryName, writeFolderAtomic, writeJsonAtomic } from '../base/atomic.ts';
 import { readJson } from '../base/jsonl.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { writeModelFolder } from '../model/directory.ts';
@@ -51,7 +51,7 @@ export async function saveCheckpoint(
     writeSafetensors(join(temporary, momentsFile), new Map(moments));
     writeJsonAtomic(join(temporary, stateFile), state);
   });
-  for (const { folder: other } of listCheckpoints(output)) if (other !== folder) rmSync(other, { recursive: true });
+  for (const { folder: other } of listCheckpoints(output)) if (other !== folder) removeCheckpoint(other);
   return { folder, state };
 }
 
@@ -63,7 +63,7 @@ export function latestCheckpoint(output: string): Checkpoint | undefined {
 
 /** Removes all checkpoints: the run is done and its model saved. */
 export function removeCheckpoints(output: string): void {
-  for (const { folder } of listCheckpoints(output)) rmSync(folder, { recursive: true });
+  for (const { folder } of listCheckpoints(output)) removeCheckpoint(folder);
 }
 
 /** First and second moments, as saved. */
@@ -78,15 +78,24 @@ export function loadMoments(checkpoint: Checkpoint): Pick<OptimizerState, 'first
   return moments;
 }
 
+/** Renamed first: a folder named checkpoint-N is whole even while it is being deleted. */
+function removeCheckpoint(folder: string): void {
+  const leaving = temporaryName(folder);
+  renameSync(folder, leaving);
+  rmSync(leaving, { recursive: true });
+}
+
 export const sourcesOf = (tensors: ReadonlyMap<string, Tensor>, prefix = '') =>
   new Map([...tensors].map(([name, tensor]) => [prefix + name, sourceOf(tensor)]));
 
-/** Oldest first. */
+/** Oldest first. A folder without a state of ours is no checkpoint, whatever its name. */
 function listCheckpoints(output: string): Checkpoint[] {
   if (!existsSync(output)) return [];
   return readdirSync(output)
     .filter((name) => /^checkpoint-\d+$/.test(name))
     .map((name) => join(output, name))
+    .filter((folder) => existsSync(join(folder, stateFile)))
     .map((folder) => ({ folder, state: readJson(join(folder, stateFile)) as TrainerState }))
+    .filter(({ state }) => Number.isInteger(state?.step) && typeof state.identity === 'string')
     .sort((a, b) => a.state.step - b.state.step);
 }

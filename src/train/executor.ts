@@ -17,7 +17,10 @@ import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 /** Deterministic on CPU: rows are added in order. */
 const indexAddInto = inPlaceOperator<[Tensor, number, Tensor, Tensor]>('aten::index_add_');
 
-/** Summed gradients by parameter name. More than one pack accumulates in fp32, whatever the compute type. */
+/** Parameters whose gradient adds up over tokens even in one pack: in bf16 small addends would vanish. */
+const many = new Set(['model.embed_tokens.weight', 'lm_head.weight']);
+
+/** Summed gradients by parameter name: in fp32, whatever the compute type, wherever something is added. */
 export class Gradients {
   readonly byName = new Map<string, Tensor>();
   readonly #accumulates: boolean;
@@ -34,7 +37,8 @@ export class Gradients {
       if (sum !== gradient) gradient.release();
       return;
     }
-    const own = scope(() => contiguous(this.#accumulates ? toDtype(gradient, 'float32') : gradient));
+    const sums = this.#accumulates || many.has(name);
+    const own = scope(() => contiguous(sums ? toDtype(gradient, 'float32') : gradient));
     if (own !== gradient) gradient.release();
     this.byName.set(name, keep(own));
   }
@@ -103,7 +107,7 @@ function addEmbeddingGradient(decoder: Decoder, ids: Tensor, gradEmbedded: Tenso
     const { shape } = decoder.embeddingWeight;
     gradients.add(
       name,
-      scope(() => zeros(shape, gradEmbedded.dtype)),
+      scope(() => zeros(shape, 'float32')),
     );
   }
   const sum = gradients.byName.get(name) as Tensor;

@@ -113,9 +113,9 @@ describe('decode', () => {
     const long = Array.from({ length: max - 2 }, (_, i) => ids[i % ids.length]!);
     const [result] = await decode(decoder, [request(long)], { stopTokens: [] });
     expect([result!.ids.length, result!.finishReason]).toEqual([2, 'length']);
-    await expect(decode(decoder, [request([...long, 3, 3])], { stopTokens: [] })).rejects.toThrow(
-      `takes ${max} in all`,
-    );
+    const beside = await decode(decoder, [request([...long, 3, 3]), request(prompts[0]!)], { stopTokens: [] });
+    expect(beside[0]).toEqual({ ids: [], finishReason: 'length' });
+    expect(beside[1]).toEqual((await decode(decoder, [request(prompts[0]!)], { stopTokens: [] }))[0]);
     await expect(decode(decoder, [request([])], { stopTokens: [] })).rejects.toThrow('is empty');
   });
 

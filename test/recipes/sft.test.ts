@@ -96,6 +96,22 @@ describe('supervised fine-tuning', () => {
     expect(log('stopped')).toEqual(log('whole'));
   });
 
+  it('resumes to the same bits in bf16 as well, and saves what it computed in', async () => {
+    const settings = { dtype: 'bfloat16', epochs: 1 } as const;
+    await train(configFor('bf16', settings));
+    await expect(train(configFor('bf16-stopped', settings), 2)).rejects.toThrow('saved after step 2');
+    await train(configFor('bf16-stopped', settings));
+    expect(weights('bf16-stopped').equals(weights('bf16'))).toBe(true);
+    const { entries } = readHeader(join(scratch, 'bf16', 'model.safetensors'));
+    expect(new Set([...entries.values()].map(({ dtype }) => dtype))).toEqual(new Set(['bfloat16']));
+  });
+
+  it('never writes over another model', async () => {
+    const copy = join(scratch, 'base');
+    cpSync(model, copy, { recursive: true });
+    await expect(train(configFor('base', { model: copy }))).rejects.toThrow('holds a model that was not trained here');
+  });
+
   it('is a model folder at every checkpoint', async () => {
     await expect(train(configFor('checkpoint'), 3)).rejects.toThrow('saved after step 3');
     const folder = join(scratch, 'checkpoint', 'checkpoint-3');
@@ -117,10 +133,15 @@ describe('supervised fine-tuning', () => {
     const file = join(scratch, 'torn', 'train.jsonl');
     writeFileSync(file, `${readFileSync(file, 'utf8')}{"step":5,"epoch":0,"loss":1,"gradNorm":1,"learn`);
     mkdirSync(join(scratch, 'torn', '.checkpoint-6.tmp-999999999-0123abcd'));
+    mkdirSync(join(scratch, 'torn', 'checkpoint-9')); // without a state it is none
     await train(configFor('torn'));
     expect(weights('torn').equals(weights('whole'))).toBe(true);
     expect(log('torn')).toEqual(log('whole'));
-    expect(readdirSync(join(scratch, 'torn')).sort()).toEqual(finished);
+    expect(
+      readdirSync(join(scratch, 'torn'))
+        .filter((name) => name !== 'checkpoint-9')
+        .sort(),
+    ).toEqual(finished);
   });
 
   it('says what it leaves out, and refuses to train on nothing', async () => {

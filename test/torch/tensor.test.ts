@@ -85,7 +85,7 @@ describe('ownership', () => {
     const gone = fromFloat32([1], [1]);
     const handle = gone.handle;
     gone.release();
-    expect(() => ops.neg(gone)).toThrow('was released');
+    expect(() => ops.silu(gone)).toThrow('was released');
     const others = Array.from({ length: 64 }, () => fromFloat32([2], [1]));
     expect(() => addon().shape(handle)).toThrow('was released');
     for (const other of others) other.release();

@@ -2,9 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TokenDocument } from '../../src/data/pack.ts';
+import { causalLoss } from '../../src/loss/causal.ts';
+import { Decoder } from '../../src/model/decoder.ts';
 import { loadDecoder } from '../../src/model/directory.ts';
+import { labelPositions } from '../../src/text/labels.ts';
 import { fromFloat32, toFloat32 } from '../../src/torch/convert.ts';
-import { adamwInto, clone, toDtype } from '../../src/torch/ops.ts';
+import { adamwInto, add, clone, detach, mul, toDtype } from '../../src/torch/ops.ts';
 import { liveTensors, scope, type Tensor } from '../../src/torch/tensor.ts';
 import { forwardBackward, Gradients } from '../../src/train/executor.ts';
 import { AdamW } from '../../src/train/optimizer.ts';
@@ -62,6 +65,60 @@ describe.each(['llama-tied', 'llama3-untied'])('%s', (name) => {
       expect(liveTensors()).toBe(live);
     }
     optimizer.release();
+    decoder.release();
+  });
+});
+
+describe('gradients', () => {
+  const ids = (length: number, salt: number) => Array.from({ length }, (_, i) => 3 + ((i * 7 + salt * 13) % 250));
+  const document = (length: number, salt: number): TokenDocument =>
+    toDocument({ ids: ids(length, salt), answerFrom: Math.floor(length / 2) }, salt);
+
+  it('are those of the loss, through the fused attention of long documents beside short ones too', () => {
+    const { decoder } = load('llama-tied');
+    const pack = [document(1100, 1), document(20, 2), document(2, 3)];
+    const gradients = new Gradients({ accumulates: true });
+    forwardBackward(decoder, pack, gradients, 1);
+    // Along the gradient itself the loss changes by its squared norm.
+    const name = 'model.layers.0.self_attn.q_proj.weight';
+    const gradient = gradients.byName.get(name) as Tensor;
+    const squaredNorm = toFloat32(gradient).reduce((sum, value) => sum + value * value, 0);
+    const lossAt = (step: number): number =>
+      scope(() => {
+        const moved = new Map(decoder.parameters);
+        const original = decoder.parameter(name);
+        const scaled = mul(gradient, fromFloat32([step], []));
+        moved.set(name, detach(add(detach(original), scaled)).requiresGrad());
+        const ignored = new Gradients({ accumulates: true });
+        const loss = forwardBackward(new Decoder(decoder.config, moved), pack, ignored, 1);
+        ignored.release();
+        return loss;
+      });
+    const step = 0.02 / Math.sqrt(squaredNorm);
+    const slope = (lossAt(step) - lossAt(-step)) / (2 * step);
+    expect(Math.abs(slope - squaredNorm) / squaredNorm).toBeLessThan(0.02);
+    gradients.release();
+    decoder.release();
+  });
+
+  it('do not depend on the chunks of the output head', () => {
+    const { decoder } = load('llama3-untied');
+    scope(() => {
+      const labels = labelPositions([document(30, 1), document(9, 2)]);
+      const hidden = fromFloat32(
+        Float32Array.from({ length: 39 * 32 }, (_, i) => Math.sin(i)),
+        [39, 32],
+      );
+      const lossWith = (chunk: number) =>
+        causalLoss(hidden, (x) => decoder.finalNorm(x), decoder.normWeight, decoder.headWeight, labels, 0.1, chunk);
+      const whole = lossWith(512);
+      const chunked = lossWith(4);
+      expect(chunked.lossSum).toBeCloseTo(whole.lossSum, 3);
+      for (const part of ['gradHidden', 'gradNorm', 'gradHead'] as const) {
+        const [a, b] = [toFloat32(whole[part]), toFloat32(chunked[part])];
+        expect(Math.max(...a.map((value, i) => Math.abs(value - b[i]!)))).toBeLessThan(1e-4);
+      }
+    });
     decoder.release();
   });
 });
