@@ -65,7 +65,7 @@ export function progressBar(label: string): Progress {
   };
 }
 
-export function duration(seconds: number): string {
+function duration(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 100) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;

@@ -34,7 +34,7 @@ export interface Students {
 }
 
 export const rowsFile = 'rows.jsonl';
-export const summaryFile = 'summary.json';
+const summaryFile = 'summary.json';
 
 export async function run(
   config: EvaluateConfig,

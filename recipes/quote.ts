@@ -24,7 +24,7 @@ export interface PlannedCalls {
   readonly unknownTokens: number;
 }
 
-export const plannedAnswers = (tasks: readonly Seed[], maxTokens: number, model: string): PlannedCalls => {
+const plannedAnswers = (tasks: readonly Seed[], maxTokens: number, model: string): PlannedCalls => {
   const texts = tasks.map(({ instruction, input }) => ({ text: alpacaPrompt(instruction, input) }));
   return { requests: planAnswerRequests(texts, { model, maxTokens, temperature: 0 }), unknownTokens: 0 };
 };
@@ -43,7 +43,7 @@ export function plannedGeneration(config: GenerateConfig, seeds: readonly Seed[]
   });
 }
 
-export function plannedVerdicts(
+function plannedVerdicts(
   { maxTokens, judgeTokens, judgeExamples, perLanguage, judgePerLanguage }: RunConfig['evaluate'],
   questions: readonly Question[],
   model: string,

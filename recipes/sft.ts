@@ -28,7 +28,6 @@ import { Decoder } from '../src/model/decoder.ts';
 import { loadDecoder, writeModelFolder } from '../src/model/directory.ts';
 import { setDeterministic } from '../src/torch/machine.ts';
 import { toDtype } from '../src/torch/ops.ts';
-import { sourceOf } from '../src/torch/safetensors.ts';
 import { keep, scope } from '../src/torch/tensor.ts';
 import {
   type Checkpoint,
@@ -36,6 +35,7 @@ import {
   loadMoments,
   removeCheckpoints,
   saveCheckpoint,
+  sourcesOf,
   type TrainerState,
 } from '../src/train/checkpoint.ts';
 import { forwardBackward, Gradients } from '../src/train/executor.ts';
@@ -152,9 +152,9 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   const student = workingCopy(master, config);
   for (const parameter of student.parameters.values()) parameter.requiresGrad();
   const optimizer = new AdamW(student, master.parameters, config, checkpoint ? loadMoments(checkpoint) : undefined);
+  const template = config.template === undefined ? undefined : model.template.source;
   const save = (step: number) => {
     const state: TrainerState = { step, steps: steps.length, identity, numerics };
-    const template = config.template === undefined ? undefined : model.template.source;
     const options = { optimizer: optimizer.state, config: master.config, from: config.model, template };
     return saveCheckpoint(config.output, state, options);
   };
@@ -200,8 +200,7 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
 
   // 5. The trained model, in the type it computed in.
   await addFilesAtomic(config.output, 'config.json', (temporary) => {
-    const weights = new Map([...student.parameters].map(([name, tensor]) => [name, sourceOf(tensor)]));
-    const template = config.template === undefined ? undefined : model.template.source;
+    const weights = sourcesOf(student.parameters);
     writeModelFolder(temporary, { config: master.config, weights, from: config.model, template });
   });
   const result: SftResult = {

@@ -79,7 +79,7 @@ export function encodeDocuments(
 export type Pack = readonly TokenDocument[];
 
 export const packTokens = (pack: Pack): number => pack.reduce((sum, document) => sum + document.ids.length, 0);
-export const packLabels = (pack: Pack): number => pack.reduce((sum, document) => sum + document.labelTokens, 0);
+const packLabels = (pack: Pack): number => pack.reduce((sum, document) => sum + document.labelTokens, 0);
 
 /** One step of the optimizer: its packs' gradients are summed. */
 export interface TrainingStep {

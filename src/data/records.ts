@@ -23,9 +23,3 @@ export interface Conversation {
   readonly category?: string;
   readonly provenance: Provenance;
 }
-
-/** The last assistant turn: what a student is to answer to the rest. */
-export function splitLastAnswer(conversation: Conversation): { prompt: readonly Message[]; answer: string } {
-  const last = conversation.messages.at(-1);
-  return { prompt: conversation.messages.slice(0, -1), answer: last?.role === 'assistant' ? last.content : '' };
-}

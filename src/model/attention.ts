@@ -43,7 +43,7 @@ const fusedFrom = 1024;
 const upperTriangle = tensorOperator<[Tensor, number]>('aten::triu');
 
 /** [seq, seq]: 0 where a token may look, −∞ at later tokens. */
-export const causalMask = (seq: number, dtype: Dtype): Tensor =>
+const causalMask = (seq: number, dtype: Dtype): Tensor =>
   upperTriangle(full([seq, seq], Number.NEGATIVE_INFINITY, dtype), 1);
 
 export class PackedAttention implements Attention {

@@ -55,7 +55,7 @@ interface Pending {
   readonly onEvent: ((event: never) => void) | undefined;
 }
 
-export const defaultThreads = (): number => availableParallelism();
+const defaultThreads = (): number => availableParallelism();
 
 /**
  * Threads that wait by spinning are faster on an idle machine and several times slower on a busy one, where they take

@@ -1,7 +1,7 @@
 /** Tensors from and to JavaScript's typed arrays. Everything is copied; memory never has two owners. */
 import { addon } from '../native/load.ts';
 import { toDtype } from './ops.ts';
-import { type Dtype, scope, Tensor } from './tensor.ts';
+import { scope, Tensor } from './tensor.ts';
 
 const asBytes = (array: ArrayBufferView): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
@@ -24,10 +24,6 @@ export function fromIntegers(values: ArrayLike<number>, shape: readonly number[]
 
 export function fromBooleans(values: Uint8Array, shape: readonly number[]): Tensor {
   return new Tensor(addon().fromBytes(values, 'bool', shape));
-}
-
-export function fromBytes(bytes: Uint8Array, dtype: Dtype, shape: readonly number[]): Tensor {
-  return new Tensor(addon().fromBytes(bytes, dtype, shape));
 }
 
 /** The tensor's memory, row-major, copied. */
