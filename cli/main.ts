@@ -5,7 +5,7 @@
  */
 import { CommanderError } from 'commander';
 import { loadDotEnv } from '../src/base/environment.ts';
-import { UnderstudyError } from '../src/base/errors.ts';
+import { ConfigError, UnderstudyError } from '../src/base/errors.ts';
 import { version } from '../src/base/paths.ts';
 import { redact } from '../src/base/redact.ts';
 import { Command } from './command.ts';
@@ -49,14 +49,13 @@ function program(): Command {
 function throwing(command: Command): Command {
   command
     .exitOverride()
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({ outputError: () => {}, writeErr: () => {} })
     .showSuggestionAfterError();
   for (const sub of command.commands) throwing(sub);
   return command;
 }
 
 export async function main(args: readonly string[]): Promise<number> {
-  loadDotEnv();
   // `| head` closing the pipe is no failure of ours.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
@@ -68,28 +67,39 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   try {
+    loadDotEnv();
     await root.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
-    return fail(error, args.includes('--debug'));
+    return fail(error, args);
   }
 }
 
-function fail(error: unknown, debug: boolean): number {
+function fail(error: unknown, args: readonly string[]): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0; // --help, --version
-    if (error.code === 'commander.help') return 2; // a group without its subcommand: the help was shown
+    if (error.code === 'commander.help') {
+      show('a subcommand is missing', `run with --help to see which: ${args.join(' ')} --help`);
+      return 2;
+    }
     show(error.message.replace(/^error: /, ''), 'run with --help to see what there is');
     return 2;
   }
   const problem = error instanceof Error ? error : new Error(String(error));
-  const known = isKnown(problem) ? problem : undefined;
+  const known = isKnown(problem) ? problem : asOutputError(problem);
   show(
     problem.message,
     known ? known.hint : 'a bug of ours, or the machine: run with --debug to see where it comes from',
   );
-  if (debug) process.stderr.write(`${redact(problem.stack ?? '')}\n`);
+  if (args.includes('--debug')) process.stderr.write(`${redact(problem.stack ?? '')}\n`);
   return known?.exitCode ?? 1;
+}
+
+/** An output that cannot be made where the user wants it. */
+function asOutputError(problem: Error): ConfigError | undefined {
+  const { code, path } = problem as NodeJS.ErrnoException;
+  if (!['EEXIST', 'ENOTDIR', 'EACCES', 'EROFS', 'EISDIR', 'EPERM'].includes(code ?? '')) return undefined;
+  return new ConfigError(problem.message, { hint: `choose another place for ${path ?? 'the output'}` });
 }
 
 /** Ours, and set-up's: plain JavaScript that cannot import our classes. Its message is whole. */

@@ -18,6 +18,11 @@ export function say(text: string): void {
   process.stderr.write(`${redact(text)}\n`);
 }
 
+/** A result, for people. */
+export function print(text: string): void {
+  process.stdout.write(`${redact(text)}\n`);
+}
+
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -19,7 +19,15 @@ export async function run(
     ...task,
     prompt: alpacaPrompt(instruction, input),
   }));
-  const ask = { teacher, ledger, stage: 'given', budgetUsd, signal, onProgress: answering.update };
+  const ask = {
+    teacher,
+    ledger,
+    stage: 'given',
+    budgetUsd,
+    signal,
+    onProgress: answering.update,
+    onRetry: answering.retry,
+  };
   const { conversations, rejects } = await answerGiven(prompts, config, ask);
   answering.finish();
   return writeMadeData(folder, { name: 'answered', teacher: teacher.name, conversations, rejects });

@@ -2,7 +2,7 @@
  * A model answers a file of prompts. Rows are appended as they are done, batch by batch in the order of the prompts;
  * run again with the same settings, rows that are there are kept and their batches are the same as before.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { writeFileAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
 import { ConfigError } from '../src/base/errors.ts';
 import { sha256 } from '../src/base/hash.ts';
@@ -50,7 +50,7 @@ export async function answerFile(
 /** Ids that `file` holds. Its settings stand beside it, so that answers of two settings never mix. */
 function openAnswers(file: string, identity: string): ReadonlySet<string> {
   const beside = `${file}.settings.json`;
-  if (!existsSync(file)) {
+  if (!existsSync(file) || statSync(file).size === 0) {
     writeJsonAtomic(beside, { identity });
     return new Set();
   }

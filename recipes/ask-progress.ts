@@ -1,9 +1,18 @@
 /** Progress of calls to a teacher: how many came from the ledger, failed, and what was spent. */
 import type { Progress } from '../src/run/progress.ts';
-import type { AskProgress } from '../src/teacher/caller.ts';
+import type { AskProgress, RetryNotice } from '../src/teacher/caller.ts';
 import { usd } from '../src/teacher/spending.ts';
 
-export function askProgress(bar: Progress): { update: (progress: AskProgress) => void; finish: () => void } {
+/** Shorter waits pass unnoticed. */
+const worthTellingMs = 5_000;
+
+export interface AskListener {
+  readonly update: (progress: AskProgress) => void;
+  readonly retry: (notice: RetryNotice) => void;
+  readonly finish: () => void;
+}
+
+export function askProgress(bar: Progress): AskListener {
   let last: AskProgress | undefined;
   const describe = ({ fromLedger, failed, spentUsd, inDoubtUsd }: AskProgress): string =>
     [
@@ -18,6 +27,10 @@ export function askProgress(bar: Progress): { update: (progress: AskProgress) =>
     update(progress) {
       last = progress;
       bar.update(progress.done, progress.total, describe(progress));
+    },
+    retry({ error, attempt, attempts, delayMs }) {
+      if (delayMs < worthTellingMs) return;
+      bar.note(`${error.message}; again in ${Math.round(delayMs / 1000)} s (attempt ${attempt} of ${attempts})`);
     },
     finish() {
       bar.finish(last && `${last.total} calls${describe(last) ? `, ${describe(last)}` : ''}`);

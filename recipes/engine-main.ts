@@ -5,7 +5,6 @@ import { type LoadedModel, loadModel } from '../src/local/loaded-model.ts';
 import { serveEngine } from '../src/run/engine-process.ts';
 import { computesInBf16, machine } from '../src/torch/machine.ts';
 import { threadsUsed } from '../src/torch/ops.ts';
-import { convertGguf } from './convert-gguf.ts';
 import type { EngineMethods, ModelChoice } from './engine.ts';
 import { run as runSft } from './sft.ts';
 
@@ -27,7 +26,6 @@ function unload(): void {
 
 serveEngine<EngineMethods>({
   machine: () => ({ ...machine(), computesInBf16: computesInBf16(), kernelThreads: threadsUsed(10_000) }),
-  convertGguf: ({ input, output }) => convertGguf(input, output),
   answer: ({ model, requests }, { signal, emit }) => answerOn(use(model)).answer(requests, { signal, onEvent: emit }),
   score: ({ model, conversations }, { signal, emit }) =>
     answerOn(use(model)).score(conversations, { signal, onProgress: (done) => emit({ done }) }),

@@ -24,7 +24,6 @@ export interface EngineMachine extends NativeMachine {
 
 export type EngineMethods = {
   machine: { params: null; event: never; result: EngineMachine };
-  convertGguf: { params: { input: string; output: string }; event: never; result: { parameters: number } };
   answer: {
     params: { model: ModelChoice; requests: readonly LocalRequest[] };
     event: AnswerEvent;

@@ -4,8 +4,14 @@ import { teacherConfigSchema } from '../src/teacher/open-teacher.ts';
 
 const positive = z.number().int().positive();
 
-/** A number for every language, or one for each: {en: 24, zh: 12}. */
-const perLanguage = z.union([positive, z.record(z.string(), positive)]).optional();
+const none = z.number().int().min(0);
+
+/** A number for every language, or one for each: {en: 24, zh: 12}; a language left out is asked whole. */
+const perLanguage = z
+  .union([positive, z.strictObject({ en: none.optional(), zh: none.optional() })], {
+    error: 'expected a whole number from 1, or {en: 24, zh: 12}',
+  })
+  .optional();
 
 export const evaluateSchema = z.strictObject({
   questions: z.array(z.string()).min(1).describe('held-out questions with references'),
@@ -14,6 +20,10 @@ export const evaluateSchema = z.strictObject({
   ),
   maxTokens: positive.default(256).describe('longest answer; answers are greedy'),
   judge: teacherConfigSchema.optional().describe('the teacher that scores both answers 1–10, in both orders'),
+  requireLowerLoss: z
+    .boolean()
+    .default(false)
+    .describe('fail unless the English held-out loss fell: its whole 95 % interval below 0'),
   judgeTokens: positive.default(256).describe('longest verdict'),
   judgeExamples: z.number().int().min(0).default(0).describe('worked verdicts a very small judge is shown first'),
   judgePerLanguage: perLanguage.describe('judge only so many of the questions; default: all'),

@@ -108,7 +108,7 @@ export function chooseQuestions(all: readonly Question[], perLanguage: EvaluateC
       all
         .filter((question) => question.language === language)
         .sort((a, b) => (rank.get(a.id) ?? 0) - (rank.get(b.id) ?? 0))
-        .slice(0, typeof perLanguage === 'number' ? perLanguage : perLanguage[language]),
+        .slice(0, typeof perLanguage === 'number' ? perLanguage : perLanguage[language as 'en' | 'zh']),
     ),
   );
   return all.filter((question) => chosen.has(question));
@@ -133,6 +133,7 @@ async function answers(
     stage: `answers-${which}`,
     signal,
     onProgress: shown.update,
+    onRetry: shown.retry,
   });
   shown.finish();
   return outcomes.map(({ answer, error }) => {
@@ -181,6 +182,7 @@ async function verdicts(
     budgetUsd,
     signal,
     onProgress: shown.update,
+    onRetry: shown.retry,
   });
   shown.finish();
   const scores = readVerdicts(outcomes);

@@ -29,13 +29,18 @@ export async function run(
   for (const language of config.languages) {
     const writing = askProgress(progress(`new instructions, ${language}`));
     const plan = { ...config, seeds, language, maxTokens: config.instructionTokens };
-    const made = await generateInstructions(plan, { ...ask, stage: 'instructions', onProgress: writing.update });
+    const made = await generateInstructions(plan, {
+      ...ask,
+      stage: 'instructions',
+      onProgress: writing.update,
+      onRetry: writing.retry,
+    });
     writing.finish();
 
     const answering = askProgress(progress(`their answers, ${language}`));
     const examples = shownExamples(seeds, language, config.answerExamples, config.seed);
     const settings = { maxTokens: config.answerTokens, temperature: 0, examples };
-    const asked = { ...ask, stage: 'answers', onProgress: answering.update };
+    const asked = { ...ask, stage: 'answers', onProgress: answering.update, onRetry: answering.retry };
     const answered = await answerInstructions(made.instructions, settings, asked);
     answering.finish();
     conversations.push(...answered.conversations);

@@ -3,8 +3,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256, sha256File } from '../src/base/hash.ts';
 import { embeddedModelFolder } from '../src/base/paths.ts';
+import { withoutSecrets } from '../src/base/redact.ts';
 import type { Scorer } from '../src/evaluate/scorer.ts';
 import { localScorer, localTeacher } from '../src/local/local-teacher.ts';
+import type { TeacherConfig } from '../src/teacher/open-teacher.ts';
 import type { Teacher } from '../src/teacher/teacher.ts';
 import { type Engine, engineModel } from './engine.ts';
 
@@ -23,6 +25,16 @@ export async function modelName(model: string): Promise<string> {
   const folder = folderOf(model);
   const name = model === 'builtin' ? 'builtin:smollm2-135m-instruct' : `local:${folder.split('/').slice(-2).join('/')}`;
   return `${name}@${(await modelContent(folder)).slice(0, 12)}`;
+}
+
+/** A teacher's settings with the content of the files behind it: recordings and models change under their names. */
+export async function teacherIdentity(config: TeacherConfig): Promise<unknown> {
+  if (config.provider === 'recorded') {
+    return { provider: config.provider, files: await Promise.all(config.files.map((file) => sha256File(file))) };
+  }
+  return config.provider === 'local'
+    ? { provider: 'local', model: await modelName(config.model) }
+    : withoutSecrets(config);
 }
 
 export async function openLocalTeacher(engine: Engine, model: string): Promise<Teacher> {

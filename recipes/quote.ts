@@ -88,7 +88,16 @@ export function assertMaySpend(
   { budgetUsd, yes, progress }: Pick<RunContext, 'budgetUsd' | 'yes' | 'progress'>,
 ): void {
   for (const { teacher, calls } of plans) {
-    if (!teacher.paid || budgetUsd !== undefined) continue;
+    if (!teacher.paid) continue;
+    if (budgetUsd !== undefined) {
+      if (teacher.price !== undefined) continue;
+      throw new ConfigError(
+        `the price of ${teacher.name} is not known, so a budget of ${usd(budgetUsd)} cannot be kept`,
+        {
+          hint: 'give the teacher a price: {inputUsdPerMillion, outputUsdPerMillion}; 0 for a server that costs nothing',
+        },
+      );
+    }
     const quote = `${teacher.name} costs money: ${describe(teacher.price, calls)}`;
     if (!yes) {
       throw new ConfigError(quote, {

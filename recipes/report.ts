@@ -1,7 +1,7 @@
 /** The report of a run, made from its files alone: it can be made again at any time, and asks nobody. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError } from '../src/base/errors.ts';
+import { ConfigError, DataError } from '../src/base/errors.ts';
 import { parseJsonl, readJson, readText } from '../src/base/jsonl.ts';
 import type { DataStatistics } from '../src/data/statistics.ts';
 import type { EvaluationRow } from '../src/evaluate/rows.ts';
@@ -19,7 +19,12 @@ export function run(output: string): string {
       hint: 'give the output folder of `./understudy run`',
     });
   }
-  const { config, versions, finishedAt, stages, costs } = readJson(file) as RunRecord;
+  const { config, versions, finishedAt, stages: names, costs } = readRecord(file);
+  const stages = {
+    data: join(output, names.data),
+    sft: join(output, names.sft),
+    evaluate: join(output, names.evaluate),
+  };
   const sft = readJson(join(stages.sft, 'sft.json')) as SftResult;
   const rows = readRows<EvaluationRow>(join(stages.evaluate, rowsFile));
   writeReport(output, {
@@ -44,6 +49,15 @@ export function run(output: string): string {
     costs,
   });
   return join(output, reportFiles.page);
+}
+
+function readRecord(file: string): RunRecord {
+  const record = readJson(file) as Partial<RunRecord> | null;
+  const { data, sft, evaluate } = record?.stages ?? {};
+  if (record?.config === undefined || !data || !sft || !evaluate) {
+    throw new DataError(file, { message: 'expected the record of a run: config, stages, costs' });
+  }
+  return record as RunRecord;
 }
 
 const readRows = <Row>(file: string): Row[] => parseJsonl(readText(file), file).map(({ value }) => value as Row);

@@ -5,14 +5,15 @@ import { ConfigError, DataError } from '../src/base/errors.ts';
 import { readText } from '../src/base/jsonl.ts';
 import { readQuestions, readSeeds } from '../src/data/formats.ts';
 import { parseConfig } from '../src/run/config.ts';
+import { openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
 import { type RunConfig, runSchema } from './run-config.ts';
-import { checkModelFolder } from './sft-input.ts';
+import { checkModelFolder, checkTemplate } from './sft-input.ts';
 
 /** Paths in the file count from the working folder. */
-export function readRunConfig(
+export async function readRunConfig(
   file: string,
   overrides: { output?: string | undefined; budgetUsd?: number | undefined },
-): RunConfig {
+): Promise<RunConfig> {
   if (!existsSync(file)) {
     throw new ConfigError(`no such file: ${file}`, { hint: 'write one with: ./understudy init' });
   }
@@ -24,8 +25,22 @@ export function readRunConfig(
   if (!config.answer && !config.generate) {
     throw new ConfigError(`${file}: there is nothing to learn from: give answer, generate, or both`);
   }
-  if (config.sft.model !== 'builtin') checkModelFolder(config.sft.model);
+  const { answer, generate, evaluate, sft } = config;
+  checkTemplate(sft.template);
+  for (const model of [sft.model, ...(evaluate.scorer ? [evaluate.scorer.model] : [])]) checkModel(model);
+  const teachers = [answer?.teacher, generate?.teacher, evaluate.judge].filter((teacher) => teacher !== undefined);
+  for (const teacher of teachers) await checkTeacher(teacher);
   return config;
+}
+
+function checkModel(model: string): void {
+  if (model !== 'builtin') checkModelFolder(model);
+}
+
+/** Everything that can be known without asking: its files, its address, its key. */
+async function checkTeacher(config: TeacherConfig): Promise<void> {
+  if (config.provider === 'local') checkModel(config.model);
+  else await openTeacher(config, () => Promise.reject(new Error('not a local teacher')));
 }
 
 function readYaml(file: string): Record<string, unknown> {

@@ -8,6 +8,7 @@ export const statisticsFile = 'statistics.json';
 
 /** What `report` finds a run's stages by: run.json in its folder. */
 export interface RunRecord {
+  /** Credentials taken out. */
   readonly config: RunConfig;
   readonly versions: Readonly<Record<string, string>>;
   readonly finishedAt: string;

@@ -3,21 +3,24 @@
  * are cleaned of the test questions, the student is fine-tuned on them, asked before and after, and reported on.
  * Every stage has a folder of its own, named by what it depends on: run again, what is done is found.
  */
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { writeFileAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
-import { toJsonl } from '../src/base/jsonl.ts';
+import { WorkError } from '../src/base/errors.ts';
+import { readJson, toJsonl } from '../src/base/jsonl.ts';
 import { version } from '../src/base/paths.ts';
+import { withoutSecrets } from '../src/base/redact.ts';
 import { contaminated } from '../src/data/decontaminate.ts';
 import { readConversations, readQuestions, readSeeds, toMessagesJsonl } from '../src/data/formats.ts';
 import { type DataStatistics, dataStatistics } from '../src/data/statistics.ts';
-import type { EvaluationSummary } from '../src/evaluate/summary.ts';
+import { type EvaluationSummary, lossImproved } from '../src/evaluate/summary.ts';
 import type { StageCost } from '../src/report/report-input.ts';
 import { runStage, type StageInput, type StageResult } from '../src/run/stage.ts';
 import * as answerGiven from './answer-given.ts';
 import type { RunContext } from './context.ts';
 import * as evaluate from './evaluate.ts';
 import * as generate from './generate.ts';
-import { folderOf, modelName } from './local-models.ts';
+import { folderOf, modelName, teacherIdentity } from './local-models.ts';
 import type { MadeData } from './made-data.ts';
 import { assertMaySpend, plannedRun } from './quote.ts';
 import { run as report } from './report.ts';
@@ -51,8 +54,8 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
   // 1. The teacher's answers to given instructions.
   if (config.answer) {
     const { instructions, teacher, ...settings } = config.answer;
-    const files = [...instructions, ...(teacher.provider === 'recorded' ? teacher.files : [])];
-    const stage = { name: 'answer', files, settings: { ...settings, teacher } };
+    const identity = { ...settings, teacher: await teacherIdentity(teacher) };
+    const stage = { name: 'answer', files: instructions, settings: identity };
     const work = (folder: string) =>
       answerGiven.run({ ...settings, teacher }, readSeeds(instructions), folder, context);
     made.push(told(await stageOf(stage, work), 'answer', context));
@@ -61,7 +64,8 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
   // 2. New instructions, and the teacher's answers to them.
   const { generate: generating } = config;
   if (generating) {
-    const stage = { name: 'generate', files: seedFiles, settings: generating };
+    const identity = { ...generating, teacher: await teacherIdentity(generating.teacher) };
+    const stage = { name: 'generate', files: seedFiles, settings: identity };
     const work = (folder: string) => generate.run(generating, seeds, folder, context);
     made.push(told(await stageOf(stage, work), 'generate', context));
   }
@@ -90,10 +94,17 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
 
   // 5. Before and after.
   const students = { before: config.sft.model, after: sft.result.model };
+  const { judge, scorer } = config.evaluate;
   const evaluateStage = {
     name: 'evaluate',
     files: [...config.evaluate.questions, ...seedFiles],
-    settings: { ...config.evaluate, before: student, after: await modelName(sft.result.model) },
+    settings: {
+      ...config.evaluate,
+      before: student,
+      after: await modelName(sft.result.model),
+      judge: judge && (await teacherIdentity(judge)),
+      scorer: scorer && { ...scorer, model: await modelName(scorer.model) },
+    },
   };
   const evaluation = await stageOf(evaluateStage, (folder) =>
     evaluate.run(config.evaluate, students, seeds, folder, context),
@@ -102,15 +113,26 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
 
   // 6. The report.
   const record: RunRecord = {
-    config,
+    config: withoutSecrets(config) as RunConfig,
     versions: { understudy: version, node: process.versions.node },
     finishedAt: new Date().toISOString(),
-    stages: { data: data.folder, sft: sft.folder, evaluate: evaluation.folder },
+    stages: { data: basename(data.folder), sft: basename(sft.folder), evaluate: basename(evaluation.folder) },
     costs: costsOf(context),
   };
-  const allFound = [...made, data, sft, evaluation].every(({ found }) => found);
-  if (!allFound) writeJsonAtomic(join(output, runFile), record);
-  return { report: report(output), model: sft.result.model, summary: evaluation.result };
+  writeRecord(output, record);
+  const page = report(output);
+  if (config.evaluate.requireLowerLoss && !lossImproved(evaluation.result)) {
+    throw new WorkError('the held-out loss did not clearly fall', { hint: `see ${page}` });
+  }
+  return { report: page, model: sft.result.model, summary: evaluation.result };
+}
+
+/** A run found whole keeps the day it was finished. */
+function writeRecord(output: string, record: RunRecord): void {
+  const file = join(output, runFile);
+  const before = existsSync(file) ? (readJson(file) as Partial<RunRecord>) : {};
+  const essence = ({ config, stages }: Partial<RunRecord>) => JSON.stringify([config, stages]);
+  if (essence(before) !== essence(record)) writeJsonAtomic(file, record);
 }
 
 function told<T>(stage: StageResult<T>, name: string, { progress }: RunContext): StageResult<T> {

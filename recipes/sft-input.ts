@@ -2,13 +2,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../src/base/errors.ts';
+import { nearestName } from '../src/base/nearest.ts';
 import { embeddedModelFolder } from '../src/base/paths.ts';
 import { readConversations } from '../src/data/formats.ts';
 import { readModelConfig } from '../src/model/config.ts';
+import { builtinTemplates } from '../src/text/chat-template.ts';
 import { readHeader } from '../src/torch/safetensors.ts';
 import type { SftConfig } from './sft-config.ts';
 
-export function checkSftInput({ model, data, output }: SftConfig): void {
+export function checkSftInput({ model, data, output, template }: SftConfig): void {
+  checkTemplate(template);
   for (const file of data) readConversations(file);
   checkOutput(output);
   if (model !== embeddedModelFolder) checkModelFolder(model);
@@ -21,6 +24,16 @@ export function checkOutput(output: string): void {
       hint: 'choose another output folder',
     });
   }
+}
+
+/** A built-in template or a file. */
+export function checkTemplate(template: string | undefined): void {
+  if (template === undefined || (builtinTemplates as readonly string[]).includes(template) || existsSync(template))
+    return;
+  const near = nearestName(template, builtinTemplates);
+  throw new ConfigError(`no chat template ${template}: expected ${builtinTemplates.join(', ')} or a Jinja file`, {
+    hint: near === undefined ? undefined : `did you mean ${near}?`,
+  });
 }
 
 /** Configuration and weights' header; the embedded model is set-up's to make. */

@@ -46,12 +46,13 @@ export function answerCommand(): Command {
 async function answer(flags: AnswerFlags): Promise<void> {
   const { readPrompts } = await import('../../src/data/prompts.ts');
   const { answerFile } = await import('../../recipes/answer.ts');
-  const { checkModelFolder } = await import('../../recipes/sft-input.ts');
+  const { checkModelFolder, checkTemplate } = await import('../../recipes/sft-input.ts');
   const { parseConfig } = await import('../../src/run/config.ts');
   const { answerSchema } = await import('../../recipes/answer-config.ts');
   const { dtype, ...sampling } = parseConfig(answerSchema, flags, 'answer');
   const folder = modelFolder(flags.model);
   const prompts = readPrompts(flags.prompts);
+  checkTemplate(flags.template);
   if (flags.model !== 'builtin') checkModelFolder(folder);
   const requests = prompts.map(({ id, messages }): LocalRequest => {
     return { key: id, messages, maxTokens: flags.maxTokens, sampling, stop: [] };

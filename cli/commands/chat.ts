@@ -38,6 +38,9 @@ async function chat(flags: ChatFlags): Promise<void> {
   const { answerSchema } = await import('../../recipes/answer-config.ts');
   const { dtype, ...sampling } = parseConfig(answerSchema, flags, 'chat');
   const folder = modelFolder(flags.model);
+  const { checkModelFolder, checkTemplate } = await import('../../recipes/sft-input.ts');
+  checkTemplate(flags.template);
+  if (flags.model !== 'builtin') checkModelFolder(folder);
   const engine = await openEngine(flags);
   const { engineModel } = await import('../../recipes/engine.ts');
   const model = engineModel(engine, { folder, dtype, template: flags.template });

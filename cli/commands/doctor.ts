@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { UnderstudyError, WorkError } from '../../src/base/errors.ts';
 import { addonFile, embeddedModelFolder, isCheckout, stateFolder, version } from '../../src/base/paths.ts';
 import { type Command, command } from '../command.ts';
-import { green, printJson, red, say } from '../terminal.ts';
+import { green, print, printJson, red } from '../terminal.ts';
 
 interface Check {
   readonly name: string;
@@ -21,13 +21,17 @@ export function doctorCommand(): Command {
       const ok = checks.every((check) => check.ok);
       const places = { state: stateFolder, mode: isCheckout ? 'checkout' : 'package' };
       if (json) printJson({ ok, version, node: process.versions.node, ...places, checks, engine });
-      else for (const { name, ok: fine, detail } of checks) say(`${fine ? green('✓') : red('✗')} ${name}: ${detail}`);
-      if (!ok) throw new WorkError('something is missing', { hint: 'run: npm run setup' });
+      else for (const { name, ok: fine, detail } of checks) print(`${fine ? green('✓') : red('✗')} ${name}: ${detail}`);
+      if (!ok)
+        throw new WorkError('something is missing', {
+          hint: isCheckout
+            ? 'run: npm run setup'
+            : 'the first command that needs it sets it up, for example: understudy chat --model builtin',
+        });
     });
 }
 
 async function examine() {
-  const { EngineProcess } = await import('../../src/run/engine-process.ts');
   const { startEngine } = await import('../../recipes/engine.ts');
   const built = existsSync(addonFile);
   const checks: Check[] = [
@@ -41,9 +45,9 @@ async function examine() {
   ];
   if (!built) return { checks, engine: null };
   // A broken addon must not take this process with it: the engine is a child.
-  const engine: InstanceType<typeof EngineProcess> = startEngine() as never;
+  const engine = startEngine();
   try {
-    const machine = await (engine as ReturnType<typeof startEngine>).call('machine', null);
+    const machine = await engine.call('machine', null);
     const bf16 = machine.computesInBf16 ? 'bf16 in hardware' : 'no bf16 in hardware: fp32 is used';
     const amx = machine.cpuFeatures.includes('amx_bf16') ? ', AMX' : '';
     checks.push(

@@ -1,6 +1,6 @@
 import type { EvaluateConfig } from '../../recipes/evaluate-config.ts';
 import { type Command, command, modelFolder, positiveNumber } from '../command.ts';
-import { printJson, say } from '../terminal.ts';
+import { print, printJson } from '../terminal.ts';
 
 interface CompareFlags {
   readonly before: string;
@@ -38,6 +38,10 @@ async function compare({ before, after, out, scorer, threads, json, ...rest }: C
   const settings = { ...rest, scorer: scorer === undefined ? undefined : { model: modelFolder(scorer) } };
   const config: EvaluateConfig = parseConfig(evaluateSchema, settings, 'evaluate compare');
   readQuestions(config.questions);
+  const { checkModelFolder } = await import('../../recipes/sft-input.ts');
+  for (const model of [before, after, ...(scorer === undefined ? [] : [scorer])]) {
+    if (model !== 'builtin') checkModelFolder(model);
+  }
   const { withRunContext } = await import('../run-context.ts');
   const evaluate = await import('../../recipes/evaluate.ts');
   const { headlineRows, headlineText } = await import('../../src/report/headline.ts');
@@ -45,5 +49,5 @@ async function compare({ before, after, out, scorer, threads, json, ...rest }: C
     evaluate.run(config, students, [], out, context),
   );
   if (json) printJson(summary);
-  else say(headlineText(headlineRows(summary)));
+  else print(headlineText(headlineRows(summary)));
 }

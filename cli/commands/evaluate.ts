@@ -1,5 +1,5 @@
 import { Command, command } from '../command.ts';
-import { printJson, say } from '../terminal.ts';
+import { print, printJson } from '../terminal.ts';
 import { compareCommand } from './evaluate-compare.ts';
 
 export function evaluateCommand(): Command {
@@ -23,7 +23,7 @@ function rougeCommand(): Command {
       const { all, buckets, cjk } = rougeByLength(pairs, { stemmer: stemmer ?? false });
       if (json) return printJson({ all, buckets, cjk });
       const line = (name: string, { n, rougeL }: { n: number; rougeL: number | null }) =>
-        say(`${name.padEnd(24)} n ${String(n).padStart(6)}   ROUGE-L ${rougeL === null ? '–' : rougeL.toFixed(4)}`);
+        print(`${name.padEnd(24)} n ${String(n).padStart(6)}   ROUGE-L ${rougeL === null ? '–' : rougeL.toFixed(4)}`);
       line('all', all);
       for (const bucket of buckets) line(`reference ${bucket.bucket} words`, bucket);
       line('Chinese, by character', cjk);

@@ -22,7 +22,7 @@ interface GenerateFlags {
 export function generateCommand(): Command {
   return command('generate', 'a teacher writes new instructions from seed tasks and answers them (Self-Instruct)', [
     'generate --provider local --count 20 --out my-data',
-    'generate --provider openai --model gpt-5-mini --budget-usd 2 --count 200 --out my-data',
+    'generate --provider openai --model gpt-4.1-mini --budget-usd 2 --count 200 --out my-data',
     'generate --provider openai-compatible --base-url http://localhost:8000/v1 --model my-model --count 50 --out my-data',
   ])
     .option('--provider <name>', 'openai, anthropic, openai-compatible, recorded or local', 'local')

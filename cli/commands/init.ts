@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../src/base/atomic.ts';
 import { ConfigError } from '../../src/base/errors.ts';
 import { assetsFolder } from '../../src/base/paths.ts';
@@ -15,7 +15,7 @@ export function initCommand(): Command {
       if (existsSync(file)) throw new ConfigError(`${file} is there already`, { hint: 'choose another name' });
       const { runJsonSchema } = await import('../../recipes/run-config.ts');
       const example = readFileSync(join(assetsFolder, 'understudy.example.yaml'), 'utf8');
-      writeFileAtomic(schemaFile, `${JSON.stringify(runJsonSchema(), null, 2)}\n`);
+      writeFileAtomic(join(dirname(file), schemaFile), `${JSON.stringify(runJsonSchema(), null, 2)}\n`);
       writeFileAtomic(file, example.replaceAll('{{assets}}', assetsFolder));
       say(`wrote ${file} and ${schemaFile}\nnext: put your key in the environment, then ./understudy run ${file}`);
     });

@@ -1,5 +1,5 @@
 import { type Command, command, realNumber } from '../command.ts';
-import { printJson, say } from '../terminal.ts';
+import { print, printJson } from '../terminal.ts';
 
 export function runCommand(): Command {
   return command('run', 'the whole chain of a file: data, fine-tuning, evaluation, report; goes on where it stopped', [
@@ -23,13 +23,12 @@ interface RunFlags {
 
 async function run(file: string, { out, budgetUsd, yes, json }: RunFlags): Promise<void> {
   const { readRunConfig } = await import('../../recipes/run-input.ts');
-  const config = readRunConfig(file, { output: out, budgetUsd });
+  const config = await readRunConfig(file, { output: out, budgetUsd });
   const { withRunContext } = await import('../run-context.ts');
   const chain = await import('../../recipes/run.ts');
   const { headlineRows, headlineText } = await import('../../src/report/headline.ts');
   const result = await withRunContext({ ...config, yes }, (context) => chain.run(config, context));
   if (json) return printJson(result);
-  say('');
-  say(headlineText(headlineRows(result.summary)));
-  say(`\nreport: ${result.report}\nmodel:  ${result.model}`);
+  print(headlineText(headlineRows(result.summary)));
+  print(`\nreport: ${result.report}\nmodel:  ${result.model}`);
 }

@@ -1,5 +1,5 @@
 /** Settings from the environment and from a git-ignored `.env` in the working folder (the environment wins). */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readText } from './jsonl.ts';
 import { rememberSecret } from './redact.ts';
 
@@ -8,7 +8,7 @@ import { rememberSecret } from './redact.ts';
  * their own or after a value and white space. Inside quotes a # is a #.
  */
 export function loadDotEnv(file = '.env'): void {
-  if (existsSync(file)) {
+  if (existsSync(file) && statSync(file).isFile()) {
     for (const line of readText(file).split('\n')) {
       const match = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/.exec(line);
       if (!match) continue;

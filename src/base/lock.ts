@@ -22,7 +22,7 @@ export interface LockedBy {
 
 /** Takes the lock, or says who has it. Throws what SQLite throws where the file cannot be one. */
 export function tryLock(file: string): Lock | LockedBy {
-  mkdirSync(dirname(file), { recursive: true });
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const database = new Database(file);
   try {
     database.pragma('busy_timeout = 0');

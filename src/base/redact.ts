@@ -32,3 +32,14 @@ export function redact(text: string): string {
       .replace(/\b(sk|hf|gsk|xai|pk)[-_][A-Za-z0-9_-]{12,}/g, '$1-[redacted]')
   );
 }
+
+/** A configuration as it may be written down: strings lose what looks like a credential, by their name or their form. */
+export function withoutSecrets(value: unknown, key = ''): unknown {
+  if (typeof value === 'string') {
+    const prefix = `${key}=`;
+    return redact(prefix + value).slice(prefix.length);
+  }
+  if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, key));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withoutSecrets(member, name)]));
+}

@@ -24,7 +24,11 @@ export function readPrompts(file: string): Prompt[] {
       return [];
     }
     const { id: own, question_id: other } = value as { id?: unknown; question_id?: unknown };
-    const id = String(own ?? other ?? index);
+    const given = own ?? other ?? index;
+    if (typeof given !== 'string' && typeof given !== 'number') {
+      issues.push({ row, path: 'id', message: 'expected a string or a number' });
+    }
+    const id = String(given);
     const first = seen.get(id);
     if (first !== undefined) issues.push({ row, path: 'id', message: `"${id}" is row ${first}'s already` });
     seen.set(id, row);

@@ -9,6 +9,7 @@ import type { Conversation } from '../data/records.ts';
 import { type AskAllOptions, askAll, type Outcome } from '../teacher/caller.ts';
 import type { TeacherAnswer, TeacherRequest } from '../teacher/teacher.ts';
 import { type AnswerReason, rejectAnswer, rejectBroken } from './answer-filter.ts';
+import { assertAnswered } from './failures.ts';
 import type { Rejection } from './filter.ts';
 import type { GeneratedInstruction, Reject } from './instructions.ts';
 
@@ -56,6 +57,7 @@ export async function answerInstructions(
 ): Promise<Answered> {
   const { model, name: teacher } = ask.teacher;
   const outcomes = await askAll(planAnswerRequests(instructions, { ...settings, model }), ask);
+  assertAnswered(outcomes, ask.teacher);
   return sort(
     instructions,
     outcomes,
@@ -78,6 +80,7 @@ export async function answerGiven(
   const { model, name: teacher } = ask.teacher;
   const given = prompts.map((prompt) => ({ ...prompt, text: prompt.prompt }));
   const outcomes = await askAll(planAnswerRequests(given, { model, maxTokens, temperature: 0 }), ask);
+  assertAnswered(outcomes, ask.teacher);
   return sort(
     given,
     outcomes,

@@ -18,6 +18,7 @@ import { NoveltyFilter } from '../data/novelty.ts';
 import { type AskAllOptions, askAll, type Outcome } from '../teacher/caller.ts';
 import type { TeacherRequest } from '../teacher/teacher.ts';
 import { characters, whitespaceWords } from '../text/words.ts';
+import { assertAnswered } from './failures.ts';
 import { type InstructionReason, type Rejection, rejectInstruction } from './filter.ts';
 import type { Language } from './language.ts';
 import { parseInstruction } from './parse.ts';
@@ -124,6 +125,7 @@ export async function generateInstructions(
     planned.map(({ request }) => request),
     ask,
   );
+  assertAnswered(outcomes, ask.teacher);
   const novelty = noveltyOf(plan.seeds);
   const instructions: GeneratedInstruction[] = [];
   const rejects: Reject<InstructionReason>[] = [];

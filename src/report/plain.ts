@@ -2,7 +2,7 @@
  * The report's input as it may be written down: credentials out, and numbers that JSON cannot hold as the strings
  * "NaN", "Infinity" and "-Infinity" instead of null. Members that are undefined stay so: JSON leaves them out.
  */
-import { redact } from '../base/redact.ts';
+import { withoutSecrets } from '../base/redact.ts';
 
 export function plain(value: unknown): unknown {
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
@@ -12,13 +12,5 @@ export function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]));
 }
 
-/** As `plain`, for configurations: strings lose what looks like a credential, by their name or by their form. */
-export function plainWithoutSecrets(value: unknown, key = ''): unknown {
-  if (typeof value === 'string') {
-    const prefix = `${key}=`;
-    return redact(prefix + value).slice(prefix.length);
-  }
-  if (Array.isArray(value)) return value.map((item) => plainWithoutSecrets(item, key));
-  if (typeof value !== 'object' || value === null) return plain(value);
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plainWithoutSecrets(member, name)]));
-}
+/** As `plain`, for configurations. */
+export const plainWithoutSecrets = (value: unknown): unknown => plain(withoutSecrets(value));

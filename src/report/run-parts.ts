@@ -138,7 +138,7 @@ export function costsPart({ costs }: ReportInput): Part {
     title: 'Costs',
     blocks: [
       table({
-        caption: 'Teacher calls by stage, US dollars',
+        caption: 'Teacher calls in the ledger by stage, US dollars; a ledger shared by runs has the calls of all',
         columns: [{ label: 'stage' }, ...columns.map(numeric)],
         rows: (costs.length > 1 ? [...costs, total] : costs).map(costRow),
       }),

@@ -9,6 +9,7 @@ import { removeLeftovers, writeJsonAtomic } from '../base/atomic.ts';
 import { sha256, sha256File } from '../base/hash.ts';
 import { readJson } from '../base/jsonl.ts';
 import { version } from '../base/paths.ts';
+import { withoutSecrets } from '../base/redact.ts';
 
 export interface StageInput {
   readonly name: string;
@@ -62,7 +63,15 @@ export async function runStage<Result>(
   const result = await work(folder);
   const seconds = (performance.now() - startedMs) / 1000;
   const finishedAt = new Date().toISOString();
-  const record: StageRecord<Result> = { name, identity, settings, inputs, finishedAt, seconds, result };
+  const record: StageRecord<Result> = {
+    name,
+    identity,
+    settings: withoutSecrets(settings),
+    inputs,
+    finishedAt,
+    seconds,
+    result,
+  };
   writeJsonAtomic(file, record);
   return { folder, result, found: false, seconds };
 }

@@ -63,6 +63,8 @@ async function get(endpoint: Endpoint, path: string, signal: AbortSignal | undef
   try {
     const response = await fetch(`${endpoint.baseUrl}${path}`, {
       headers: credentials(endpoint),
+      // A redirect to another host would take the key along.
+      redirect: 'error',
       signal: deadline.signal,
     });
     return { status: response.status, body: await response.text() };

@@ -50,18 +50,21 @@ export function openVendor(config: VendorConfig): Teacher {
   };
 }
 
+/** A redirect to another host would take the key along: fetch drops only the Authorization header. */
+const withoutRedirects: typeof fetch = (input, init) => fetch(input, { ...init, redirect: 'error' });
+
 async function loadModel(endpoint: Endpoint): Promise<LanguageModel> {
   const { provider, model, baseUrl: baseURL, headers, apiKey } = endpoint;
   // The SDK prints its warnings for each call; `warnOnce` says each of them once.
   globalThis.AI_SDK_LOG_WARNINGS = false;
   if (provider === 'anthropic') {
     const { createAnthropic } = await import('@ai-sdk/anthropic');
-    return createAnthropic({ baseURL, headers, apiKey: apiKey ?? '' })(model);
+    return createAnthropic({ baseURL, headers, apiKey: apiKey ?? '', fetch: withoutRedirects })(model);
   }
   if (provider === 'openai') {
     const { createOpenAI } = await import('@ai-sdk/openai');
     // .chat: the responses interface takes neither seed nor stop.
-    return createOpenAI({ baseURL, headers, apiKey: apiKey ?? '' }).chat(model);
+    return createOpenAI({ baseURL, headers, apiKey: apiKey ?? '', fetch: withoutRedirects }).chat(model);
   }
   const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
   const compatible = createOpenAICompatible({
@@ -69,6 +72,7 @@ async function loadModel(endpoint: Endpoint): Promise<LanguageModel> {
     baseURL,
     headers,
     includeUsage: true,
+    fetch: withoutRedirects,
     ...(apiKey === undefined ? {} : { apiKey }),
   });
   return compatible.chatModel(model);
