@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: ['test/peers/**', 'test/browser/**'],
     maxWorkers: 2,
     pool: 'forks',
     testTimeout: 60_000,

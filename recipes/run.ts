@@ -150,7 +150,7 @@ function collect(
   const statistics: DataStatistics[] = [];
   const removed: unknown[] = [];
   const kept = parts.flatMap(({ file, result }) => {
-    const all = readConversations(file);
+    const all = result.rows > 0 ? readConversations(file) : [];
     const overlaps = contaminated(all, held);
     const names = new Set(overlaps.map(({ id }) => id));
     removed.push(...overlaps);
@@ -159,6 +159,9 @@ function collect(
     statistics.push(dataStatistics(result.name, clean, { teacher: result.teacher, rejected }));
     return clean;
   });
+  if (kept.length === 0) {
+    throw new WorkError('no row is left to train on', { hint: 'rejects.jsonl beside the data says why each went' });
+  }
   writeFileAtomic(join(folder, trainFile), toMessagesJsonl(kept));
   writeFileAtomic(join(folder, 'removed.jsonl'), toJsonl(removed));
   writeJsonAtomic(join(folder, statisticsFile), statistics);

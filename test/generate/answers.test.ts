@@ -155,7 +155,7 @@ describe('answerGiven', () => {
     { id: 'four', prompt: 'Name a sea.' },
   ];
 
-  test('a recorded teacher answers what it knows; the rest is told with its error', async () => {
+  test('a recorded teacher answers what it knows; what is not recorded ends the stage', async () => {
     const file = join(temporaryFolder(), 'strong.jsonl');
     const rows = [
       { instruction: 'Name a river.', input: 'In Spain', output: 'The Ebro.' },
@@ -165,7 +165,9 @@ describe('answerGiven', () => {
     ];
     writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
     const given = [...prompts, { id: 'five', prompt: 'Name a bay.' }];
-    const { conversations, rejects } = await answerGiven(given, { maxTokens: 64 }, ask(openRecorded(file)));
+    const failing = answerGiven(given, { maxTokens: 64 }, ask(openRecorded(file)));
+    await expect(failing).rejects.toThrow(/1 of 5 calls to recorded:strong\.jsonl failed: .*"Name a bay\."/);
+    const { conversations, rejects } = await answerGiven(prompts, { maxTokens: 64 }, ask(openRecorded(file)));
     expect(
       conversations.map(({ id, language, category, messages }) => [id, language, category, messages[1]?.content]),
     ).toEqual([
@@ -181,11 +183,7 @@ describe('answerGiven', () => {
       teacher: 'recorded:strong.jsonl',
       calls: [expect.stringMatching(/^[0-9a-f]{64}$/)],
     });
-    expect(rejects.map(({ id, reason }) => [id, reason])).toEqual([
-      ['four', 'empty'],
-      ['five', 'no answer'],
-    ]);
-    expect(rejects[1]?.detail).toBe(`${file} has no answer to "Name a bay."`);
+    expect(rejects.map(({ id, reason }) => [id, reason])).toEqual([['four', 'empty']]);
   });
 
   test('requests are greedy, of one turn, sample 0', async () => {
