@@ -1,6 +1,6 @@
 /** Model folders as teachers and scorers on the engine, named by their content: a changed model is another one. */
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { sha256, sha256File } from '../src/base/hash.ts';
 import { embeddedModelFolder } from '../src/base/paths.ts';
 import { withoutSecrets } from '../src/base/redact.ts';
@@ -20,10 +20,10 @@ export async function modelContent(folder: string): Promise<string> {
   return sha256(await Promise.all(names.sort().map(async (name) => [name, await sha256File(join(folder, name))])));
 }
 
-/** `builtin` or the folder's last names, and its content. */
+/** `builtin` or the folder's own name, and its content: the same model elsewhere is the same. */
 export async function modelName(model: string): Promise<string> {
   const folder = folderOf(model);
-  const name = model === 'builtin' ? 'builtin:smollm2-135m-instruct' : `local:${folder.split('/').slice(-2).join('/')}`;
+  const name = model === 'builtin' ? 'builtin:smollm2-135m-instruct' : `local:${basename(folder)}`;
   return `${name}@${(await modelContent(folder)).slice(0, 12)}`;
 }
 

@@ -107,7 +107,8 @@ function toConversation(
     messages,
     language: optionalString(members, 'language', report) || guessLanguage(user),
     ...(category ? { category } : {}),
-    provenance: { source: 'imported', ...provenance, ...place },
+    // A row that knows where it comes from keeps that: copying a file does not change it.
+    provenance: provenance ?? { source: 'imported', ...place },
   };
 }
 

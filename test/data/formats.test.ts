@@ -113,13 +113,11 @@ describe('Alpaca', () => {
 });
 
 describe('messages', () => {
-  test('language, category and provenance are taken over, file and row are where it was read', () => {
+  test('language, category and provenance are taken over whole: a copy of a row comes from where the row does', () => {
     const messages = [{ role: 'system', content: 'S' }, ...turns('你好', 'B')];
     const provenance = { source: 'generated', teacher: 'openai:m', calls: ['k1', 'k2'], file: 'old', row: 99 };
     const file = write('m.jsonl', lines({ messages, id: 'x', language: 'fr', category: 'c', provenance }));
-    expect(readConversations(file)).toEqual([
-      { id: 'x', messages, language: 'fr', category: 'c', provenance: { ...provenance, file, row: 1 } },
-    ]);
+    expect(readConversations(file)).toEqual([{ id: 'x', messages, language: 'fr', category: 'c', provenance }]);
   });
 
   test('a file may be a JSON array, and what else the rows have is left aside', () => {
@@ -330,11 +328,9 @@ describe('writers', () => {
     },
   ];
 
-  test('messages rows are read back as they were, but for where they stand', () => {
+  test('messages rows are read back as they were', () => {
     const file = write('m.jsonl', toMessagesJsonl(conversations));
-    expect(readConversations(file)).toEqual(
-      conversations.map((one, i) => ({ ...one, provenance: { ...one.provenance, file, row: i + 1 } })),
-    );
+    expect(readConversations(file)).toEqual(conversations);
   });
 
   test('Alpaca rows are read back with all turns; where they came from is not kept', () => {

@@ -45,21 +45,27 @@ function readProvenance(members: Members, report: Report): Provenance | undefine
     report('provenance', `expected an object, got ${kindOf(provenance)}`);
     return undefined;
   }
-  const { source, teacher, calls } = provenance;
+  const { source, teacher, calls, file, row } = provenance;
   if (!sources.includes(source as string))
     report('provenance.source', `expected one of ${sources.join(', ')}, got ${JSON.stringify(source) ?? 'nothing'}`);
   if (teacher !== undefined && typeof teacher !== 'string')
     report('provenance.teacher', `expected a string, got ${kindOf(teacher)}`);
   if (calls !== undefined && !(Array.isArray(calls) && calls.every((key) => typeof key === 'string')))
     report('provenance.calls', 'expected a list of strings');
+  if (file !== undefined && typeof file !== 'string')
+    report('provenance.file', `expected a string, got ${kindOf(file)}`);
+  if (row !== undefined && !Number.isInteger(row))
+    report('provenance.row', `expected a whole number, got ${kindOf(row)}`);
   return {
     source: source as Provenance['source'],
+    ...(file === undefined ? {} : { file: file as string }),
+    ...(row === undefined ? {} : { row: row as number }),
     ...(teacher === undefined ? {} : { teacher: teacher as string }),
     ...(calls === undefined ? {} : { calls: calls as string[] }),
   };
 }
 
-/** JSON Lines with everything a conversation knows; reading them gives equal conversations, but for file and row. */
+/** JSON Lines with everything a conversation knows; reading them gives equal conversations. */
 export function toMessagesJsonl(conversations: readonly Conversation[]): string {
   return toJsonl(
     conversations.map(({ id, language, category, messages, provenance }) => {
