@@ -45,12 +45,16 @@ export function modelFolder(name: string): string {
   });
 }
 
-/** Does what of the set-up is missing for libtorch, and starts the engine. */
-export async function openEngine(options: { threads?: number | undefined } = {}): Promise<Engine> {
+/** Does what of the set-up is missing for libtorch and the embedded model; nothing is loaded. */
+export async function ensureNative(): Promise<void> {
   const setup = (await import(pathToFileURL(join(packageRoot, 'scripts', 'setup.mjs')).href)) as {
     ensureSetup(options: { needs: 'words' | 'native' }): Promise<void>;
   };
   await setup.ensureSetup({ needs: 'native' });
+}
+
+export async function openEngine(options: { threads?: number | undefined } = {}): Promise<Engine> {
+  await ensureNative();
   const { startEngine } = await import('../recipes/engine.ts');
   return startEngine(options.threads === undefined ? {} : { threads: options.threads });
 }

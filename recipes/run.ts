@@ -93,7 +93,7 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
   told(sft, 'training', context);
 
   // 5. Before and after.
-  const students = { before: config.sft.model, after: sft.result.model };
+  const students = { before: config.sft.model, after: sft.folder };
   const { judge, scorer } = config.evaluate;
   const evaluateStage = {
     name: 'evaluate',
@@ -101,7 +101,7 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
     settings: {
       ...config.evaluate,
       before: student,
-      after: await modelName(sft.result.model),
+      after: await modelName(sft.folder),
       judge: judge && (await teacherIdentity(judge)),
       scorer: scorer && { ...scorer, model: await modelName(scorer.model) },
     },
@@ -124,7 +124,7 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
   if (config.evaluate.requireLowerLoss && !lossImproved(evaluation.result)) {
     throw new WorkError('the held-out loss did not clearly fall', { hint: `see ${page}` });
   }
-  return { report: page, model: sft.result.model, summary: evaluation.result };
+  return { report: page, model: sft.folder, summary: evaluation.result };
 }
 
 /** A run found whole keeps the day it was finished. */

@@ -1,4 +1,4 @@
-import { type Command, command, realNumber } from '../command.ts';
+import { type Command, command, ensureNative, realNumber } from '../command.ts';
 import { print, printJson } from '../terminal.ts';
 
 export function runCommand(): Command {
@@ -24,6 +24,7 @@ interface RunFlags {
 async function run(file: string, { out, budgetUsd, yes, json }: RunFlags): Promise<void> {
   const { readRunConfig } = await import('../../recipes/run-input.ts');
   const config = await readRunConfig(file, { output: out, budgetUsd });
+  await ensureNative(); // stages are named by the content of the models they use
   const { withRunContext } = await import('../run-context.ts');
   const chain = await import('../../recipes/run.ts');
   const { headlineRows, headlineText } = await import('../../src/report/headline.ts');
