@@ -26,6 +26,7 @@ import {
 import { type LoadedModel, loadModel, resolveDtype } from '../src/local/loaded-model.ts';
 import { Decoder } from '../src/model/decoder.ts';
 import { loadDecoder, writeModelFolder } from '../src/model/directory.ts';
+import type { TrainingLogRow } from '../src/report/report-input.ts';
 import { setDeterministic } from '../src/torch/machine.ts';
 import { toDtype } from '../src/torch/ops.ts';
 import { keep, scope } from '../src/torch/tensor.ts';
@@ -46,17 +47,8 @@ import { modelContent } from './local-models.ts';
 import type { SftConfig } from './sft-config.ts';
 import { checkOutput } from './sft-input.ts';
 
-/** One line of train.jsonl. */
-export interface SftLogRow {
-  readonly step: number;
-  readonly epoch: number;
-  /** Mean over the step's label tokens, in nats. */
-  readonly loss: number;
-  readonly gradNorm: number;
-  readonly learningRate: number;
-  /** All tokens computed up to and with this step. */
-  readonly tokens: number;
-  /** Of this step. */
+/** One line of train.jsonl: what the report reads, and how long the step took. */
+export interface SftLogRow extends TrainingLogRow {
   readonly seconds: number;
 }
 
