@@ -10,9 +10,10 @@ import type { Decoder } from '../model/decoder.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
 import { cat, indexSelect, toDtype } from '../torch/ops.ts';
-import { keep, scope, type Tensor } from '../torch/tensor.ts';
+import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import { KeyValueCache } from './kv-cache.ts';
 import { rowRng, type SamplingSettings, sampleTokens } from './sample.ts';
+import { commonLength, computePrefix, type SharedPrefix } from './shared-prefix.ts';
 
 export interface DecodeRequest {
   /** Names the row's random stream together with the seed. */
@@ -59,18 +60,10 @@ export async function decode(
   const stops = new Set(options.stopTokens);
   let rows = requests.map((request, i) => startRow(decoder, request, i)).filter(({ limit }) => limit > 0);
   if (rows.length === 0) return results;
-  const cache = new KeyValueCache(
-    decoder,
-    rows.length,
-    Math.max(...rows.map((row) => promptLength(requests, row))) + 1,
-  );
+  const prompts = rows.map(({ request }) => (requests[request] as DecodeRequest).promptIds);
+  const cache = new KeyValueCache(decoder, rows.length, Math.max(...prompts.map((ids) => ids.length)) + 1);
   try {
-    let logits = await prefill(
-      decoder,
-      cache,
-      rows.map(({ request }) => requests[request] as DecodeRequest),
-      options.signal,
-    ); // [rows, vocab]
+    let logits = await prefill(decoder, cache, prompts, options.signal); // [rows, vocab]
     while (true) {
       const next = noGrad(() =>
         sampleTokens(
@@ -102,9 +95,6 @@ export async function decode(
   }
 }
 
-const promptLength = (requests: readonly DecodeRequest[], row: Row): number =>
-  (requests[row.request] as DecodeRequest).promptIds.length;
-
 function startRow(decoder: Decoder, { key, promptIds, maxNewTokens, sampling }: DecodeRequest, request: number): Row {
   if (promptIds.length === 0) throw new ConfigError(`prompt ${key} is empty`);
   const room = decoder.config.maxPositions - promptIds.length;
@@ -131,53 +121,58 @@ function advance(
   return row.ids.length >= row.limit ? 'length' : undefined;
 }
 
-/** Logits after each prompt's last token, [rows, vocab] fp32. */
+/** Logits after each prompt's last token, [rows, vocab] fp32. What all prompts begin with alike is computed once. */
 async function prefill(
   decoder: Decoder,
   cache: KeyValueCache,
-  requests: readonly DecodeRequest[],
+  prompts: readonly (readonly number[])[],
   signal: AbortSignal | undefined,
 ): Promise<Tensor> {
+  const shortest = Math.min(...prompts.map((ids) => ids.length));
+  const shared = prompts.length > 1 ? Math.min(commonLength(prompts), shortest - 1) : 0;
+  const prefix = computePrefix(decoder, prompts[0] ?? [], shared);
   const lasts: Tensor[] = [];
-  for (let from = 0; from < requests.length; ) {
-    let to = from + 1;
-    let tokens = (requests[from] as DecodeRequest).promptIds.length;
-    while (to < requests.length && tokens + (requests[to] as DecodeRequest).promptIds.length <= prefillTokens) {
-      tokens += (requests[to++] as DecodeRequest).promptIds.length;
+  try {
+    const own = prompts.map((ids) => ids.slice(prefix?.length ?? 0));
+    for (let from = 0; from < own.length; ) {
+      let to = from + 1;
+      let tokens = own[from]?.length ?? 0;
+      for (; to < own.length; to++) {
+        tokens += own[to]?.length ?? 0;
+        if (tokens > prefillTokens) break;
+      }
+      const group = own.slice(from, to);
+      const rows = group.map((_, i) => from + i);
+      lasts.push(keep(scope(() => noGrad(() => prefillGroup(decoder, cache, group, rows, prefix)))));
+      from = to;
+      await setImmediate();
+      throwIfAborted(signal);
     }
-    const group = requests.slice(from, to);
-    const lengths = group.map(({ promptIds }) => promptIds.length);
-    const rows = lengths.map((_, i) => from + i);
-    lasts.push(scope(() => noGrad(() => prefillGroup(decoder, cache, group, rows, lengths))));
-    keep(lasts);
-    from = to;
-    await setImmediate();
-    throwIfAborted(signal);
+    return keep(scope(() => noGrad(() => headLogits(decoder, lasts))));
+  } finally {
+    releaseAll(lasts);
+    prefix?.release();
   }
-  const logits = scope(() => noGrad(() => headLogits(decoder, lasts)));
-  for (const last of lasts) last.release();
-  return keep(logits);
 }
 
+/** Fills the cache's `rows` with the prompts; their last hidden states, [group, hidden]. */
 function prefillGroup(
   decoder: Decoder,
   cache: KeyValueCache,
-  group: readonly DecodeRequest[],
+  prompts: readonly (readonly number[])[],
   rows: readonly number[],
-  lengths: readonly number[],
+  prefix: SharedPrefix | undefined,
 ): Tensor {
-  const positions = packedPositions(lengths);
-  const attention = cache.prefill(rows, lengths, decoder.rotation(positions));
-  const ids = fromIntegers(
-    group.flatMap(({ promptIds }) => promptIds),
-    [positions.length],
-  );
+  const lengths = prompts.map((ids) => ids.length);
+  const positions = packedPositions(lengths, prefix?.length);
+  const attention = cache.prefill(rows, lengths, decoder.rotation(positions), prefix);
+  const ids = fromIntegers(prompts.flat(), [positions.length]);
   let end = 0;
   const lasts = lengths.map((length) => {
     end += length;
     return end - 1;
   });
-  return indexSelect(decoder.hidden(ids, attention), 0, fromIntegers(lasts, [lasts.length])); // [group, hidden]
+  return indexSelect(decoder.hidden(ids, attention), 0, fromIntegers(lasts, [lasts.length]));
 }
 
 function headLogits(decoder: Decoder, hidden: readonly Tensor[]): Tensor {

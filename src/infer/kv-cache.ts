@@ -4,7 +4,7 @@
  *
  * Legend: rows = sequences being decoded; capacity ≥ the longest row; group = query heads per key/value head.
  */
-import { type Attention, PackedAttention } from '../model/attention.ts';
+import { type Attention, type AttentionPrefix, PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import type { Rotation } from '../model/rotary.ts';
 import { fromFloat32, fromIntegers } from '../torch/convert.ts';
@@ -65,26 +65,36 @@ export class KeyValueCache {
     return this.#lengths;
   }
 
-  /** Attention for prompts laid side by side: prompt i fills the empty row `rows[i]`. */
-  prefill(rows: readonly number[], lengths: readonly number[], rotation: Rotation): Attention {
-    const packed = new PackedAttention(lengths, rotation, this.#decoder.dtype);
+  /** Attention for prompts laid side by side: the prefix, if any, and prompt i fill the empty row `rows[i]`. */
+  prefill(
+    rows: readonly number[],
+    lengths: readonly number[],
+    rotation: Rotation,
+    prefix?: AttentionPrefix,
+  ): Attention {
+    const packed = new PackedAttention(lengths, rotation, this.#decoder.dtype, prefix);
+    const before = prefix?.length ?? 0;
     rows.forEach((row, i) => {
-      this.#lengths[row] = lengths[i] as number;
+      this.#lengths[row] = before + (lengths[i] as number);
     });
-    this.#reserve(Math.max(...lengths));
+    this.#reserve(before + Math.max(...lengths));
+    /** source [length, keyValueHeads, dim] → the row's tokens from `at` on */
+    const write = (cache: Tensor, row: number, at: number, source: Tensor) =>
+      copyInto(narrow(select(cache, 0, row), 1, at, source.size(0)), permute(source, [1, 0, 2]));
     return {
       rotation,
       attend: (layer, query, key, value) => {
         const { key: keys, value: values } = this.#layers[layer] as Layer;
+        const shared = prefix?.layers[layer];
         let start = 0;
         for (const [i, row] of rows.entries()) {
           const length = lengths[i] as number;
-          for (const [cache, fresh] of [
-            [keys, key],
-            [values, value],
-          ] as const) {
-            copyInto(narrow(select(cache, 0, row), 1, 0, length), permute(narrow(fresh, 0, start, length), [1, 0, 2]));
+          if (shared) {
+            write(keys, row, 0, shared.key);
+            write(values, row, 0, shared.value);
           }
+          write(keys, row, before, narrow(key, 0, start, length));
+          write(values, row, before, narrow(value, 0, start, length));
           start += length;
         }
         return packed.attend(layer, query, key, value);

@@ -8,6 +8,7 @@ import { fromIntegers, toFloat32 } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
 import { gather, indexSelect, logsumexp, narrow, toDtype, view } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
+import { commonLength, computePrefix, type SharedPrefix, worthSharing } from './shared-prefix.ts';
 
 /** Documents are computed packed, up to this many tokens at a time. */
 const packLimit = 1024;
@@ -32,35 +33,82 @@ export async function answerLogprobs(
   documents: readonly LabelledTokens[],
   options: { signal?: AbortSignal | undefined; onProgress?: (done: number) => void } = {},
 ): Promise<AnswerLogprob[]> {
+  const { maxPositions } = decoder.config;
+  const longest = documents.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  if (longest > maxPositions) {
+    throw new ConfigError(`a conversation of ${longest} tokens: the model has ${maxPositions} positions`);
+  }
   const results: AnswerLogprob[] = [];
-  for (let from = 0; from < documents.length; ) {
-    let to = from;
-    for (let tokens = 0; to < documents.length; to++) {
-      tokens += (documents[to] as LabelledTokens).ids.length;
-      if (tokens > packLimit && to > from) break;
+  while (results.length < documents.length) {
+    const { run, shared } = nextRun(documents, results.length);
+    const prefix = computePrefix(decoder, run[0]?.ids ?? [], shared);
+    try {
+      for (const pack of packsOf(run.map((document) => withoutPrefix(document, prefix?.length ?? 0)))) {
+        results.push(...packLogprobs(decoder, pack, prefix));
+        options.onProgress?.(results.length);
+        await setImmediate();
+        throwIfAborted(options.signal);
+      }
+    } finally {
+      prefix?.release();
     }
-    results.push(...packLogprobs(decoder, documents.slice(from, to)));
-    from = to;
-    options.onProgress?.(from);
-    await setImmediate();
-    throwIfAborted(options.signal);
   }
   return results;
 }
 
-function packLogprobs(decoder: Decoder, documents: readonly LabelledTokens[]): AnswerLogprob[] {
-  const lengths = documents.map(({ ids }) => ids.length);
-  const longest = Math.max(...lengths);
-  if (longest > decoder.config.maxPositions) {
-    throw new ConfigError(
-      `a conversation of ${longest} tokens: the model has ${decoder.config.maxPositions} positions`,
-    );
+/** Neighbours from `start` on that begin alike, with how many tokens they share; or that have nothing in common. */
+function nextRun(
+  documents: readonly LabelledTokens[],
+  start: number,
+): { run: readonly LabelledTokens[]; shared: number } {
+  let shared: number | undefined;
+  let end = start + 1;
+  for (; end < documents.length; end++) {
+    const pair = documents.slice(end - 1, end + 1);
+    const common = Math.min(commonLength(pair.map(({ ids }) => ids)), ...pair.map(unlabelledLength));
+    // A much shorter beginning would make the run lose more than the new document gains.
+    if (shared !== undefined && (worthSharing(shared) ? common < shared / 2 : worthSharing(common))) break;
+    shared = Math.min(shared ?? common, common);
   }
+  return { run: documents.slice(start, end), shared: shared ?? 0 };
+}
+
+/** Tokens before the one that predicts the first label. */
+function unlabelledLength({ ids, labelMask }: LabelledTokens): number {
+  const first = labelMask.indexOf(1, 1);
+  return first === -1 ? ids.length - 1 : first - 1;
+}
+
+const withoutPrefix = ({ ids, labelMask }: LabelledTokens, length: number): LabelledTokens => ({
+  ids: ids.slice(length),
+  labelMask: labelMask.slice(length),
+});
+
+function packsOf(documents: readonly LabelledTokens[]): LabelledTokens[][] {
+  const packs: LabelledTokens[][] = [];
+  let room = 0;
+  for (const document of documents) {
+    if (document.ids.length > room || packs.length === 0) {
+      packs.push([]);
+      room = packLimit;
+    }
+    packs.at(-1)?.push(document);
+    room -= document.ids.length;
+  }
+  return packs;
+}
+
+function packLogprobs(
+  decoder: Decoder,
+  documents: readonly LabelledTokens[],
+  prefix: SharedPrefix | undefined,
+): AnswerLogprob[] {
+  const lengths = documents.map(({ ids }) => ids.length);
   const { positions, targets } = labelPositions(documents);
   const logprobs = scope(() =>
     noGrad(() => {
-      const places = packedPositions(lengths);
-      const attention = new PackedAttention(lengths, decoder.rotation(places), decoder.dtype);
+      const places = packedPositions(lengths, prefix?.length);
+      const attention = new PackedAttention(lengths, decoder.rotation(places), decoder.dtype, prefix);
       const ids = fromIntegers(
         documents.flatMap((document) => document.ids),
         [places.length],

@@ -108,6 +108,18 @@ describe('decode', () => {
     expect(called[0]).toEqual(free[0]);
   });
 
+  it('gives prompts that begin alike what each gets alone', async () => {
+    const before = liveTensors();
+    const alike = [[], [7], ids.slice(3, 20), ids.slice(0, 2)].map((rest) =>
+      request([...beginningAlike()[4]!, ...rest]),
+    );
+    const together = await decode(decoder, alike, { stopTokens: [] });
+    for (const [i, one] of alike.entries()) {
+      expect((await decode(decoder, [one], { stopTokens: [] }))[0]).toEqual(together[i]);
+    }
+    expect(liveTensors()).toBe(before);
+  });
+
   it('ends where the model has no more positions, and refuses prompts beyond them', async () => {
     const max = decoder.config.maxPositions;
     const long = Array.from({ length: max - 2 }, (_, i) => ids[i % ids.length]!);
@@ -177,21 +189,32 @@ describe('sampling', () => {
   });
 });
 
-it('gives answers the log-probabilities of the full softmax, however they are grouped', async () => {
-  const documents = prompts.slice(0, 3).map((prompt) => ({
-    ids: prompt,
-    labelMask: Uint8Array.from(prompt, (_, i) => Number(i >= 2)),
+it.each([
+  ['short prompts with nothing in common', prompts.slice(0, 3), 2],
+  ['neighbours that begin alike, then others that do, then one by itself', beginningAlike(), 38],
+])('gives answers the log-probabilities of the full softmax, however they are grouped: %s', async (_, texts, from) => {
+  const documents = texts.map((tokens) => ({
+    ids: tokens,
+    labelMask: Uint8Array.from(tokens, (_, i) => Number(i >= from)),
   }));
+  const before = liveTensors();
   const results = await answerLogprobs(decoder, documents);
+  expect(liveTensors()).toBe(before);
   for (const [i, { ids: tokens }] of documents.entries()) {
     let sum = 0;
-    for (let at = 2; at < tokens.length; at++) {
+    for (let at = from; at < tokens.length; at++) {
       const logits = logitsAfter(tokens.slice(0, at));
       const normalizer = Math.log(logits.reduce((total, logit) => total + Math.exp(logit), 0));
       sum += logits[tokens[at]!]! - normalizer;
     }
-    expect(results[i]!.tokens).toBe(tokens.length - 2);
+    expect(results[i]!.tokens).toBe(tokens.length - from);
     expect(results[i]!.sum).toBeCloseTo(sum, 3);
     expect((await answerLogprobs(decoder, [documents[i]!]))[0]!.sum).toBeCloseTo(sum, 3);
   }
 });
+
+function beginningAlike(): number[][] {
+  const text = (seed: number) => Array.from({ length: 40 }, (_, i) => 3 + ((seed * i * i + i) % 50));
+  const [one, other] = [text(2), text(5)];
+  return [[...one, 5, 6, 7], [...one, 5, 6, 8, 9], [...other, 3], [...other, 4, 4], other, text(7)];
+}
