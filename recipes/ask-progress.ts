@@ -14,15 +14,19 @@ export interface AskListener {
 
 export function askProgress(bar: Progress): AskListener {
   let last: AskProgress | undefined;
-  const describe = ({ fromLedger, failed, spentUsd, inDoubtUsd }: AskProgress): string =>
-    [
+  const describe = (progress: AskProgress): string => {
+    const { fromLedger, failed, spentUsd, unpricedCalls, inDoubtCalls, inDoubtUsd } = progress;
+    return [
       fromLedger > 0 ? `${fromLedger} from the ledger` : '',
       failed > 0 ? `${failed} failed` : '',
       spentUsd > 0 ? `spent ${usd(spentUsd)}` : '',
-      inDoubtUsd > 0 ? `in doubt ${usd(inDoubtUsd)}` : '',
+      unpricedCalls > 0 ? `${unpricedCalls} without a known price` : '',
+      inDoubtCalls > 0 ? `${inDoubtCalls} in doubt` : '',
+      inDoubtUsd > 0 ? `at most ${usd(inDoubtUsd)} unaccounted` : '',
     ]
       .filter((part) => part !== '')
       .join(', ');
+  };
   return {
     update(progress) {
       last = progress;

@@ -176,6 +176,7 @@ function costsOf({ ledger }: RunContext): StageCost[] {
     inputTokens: tokens[stage]?.inputTokens ?? 0,
     outputTokens: tokens[stage]?.outputTokens ?? 0,
     usd: totals.storedUsd,
+    unpricedCalls: totals.unpricedCalls,
     inDoubtCalls: totals.inDoubtCalls,
     inDoubtUsd: totals.inDoubtUsd + totals.lostUsd,
   }));

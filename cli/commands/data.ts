@@ -1,6 +1,9 @@
+import { Option } from 'commander';
 import { ConfigError, DataError } from '../../src/base/errors.ts';
 import { Command, command } from '../command.ts';
 import { green, printJson, say } from '../terminal.ts';
+
+const forms = ['alpaca', 'messages'] as const;
 
 export function dataCommand(): Command {
   const validate = command('validate', 'check every row of a data file; names each broken one', [
@@ -20,5 +23,20 @@ export function dataCommand(): Command {
       if (rows === 0) throw new ConfigError(`${file} has no rows`);
       say(`${green('✓')} ${file}: ${rows} rows, ${format}`);
     });
-  return new Command('data').description('data files').addCommand(validate);
+  const convert = command('convert', 'rewrite a data file in another of the forms', [
+    'data convert my-data.jsonl --to alpaca --out data.json',
+  ])
+    .argument('<file>', 'Alpaca, ShareGPT or messages, JSON or JSONL, .gz too')
+    .addOption(
+      new Option('--to <form>', 'alpaca: a JSON array; messages: JSON Lines').choices(forms).makeOptionMandatory(),
+    )
+    .requiredOption('--out <file>', 'where to write it')
+    .action(async (file: string, { to, out }: { to: (typeof forms)[number]; out: string }) => {
+      const { readConversations, toAlpaca, toMessagesJsonl } = await import('../../src/data/formats.ts');
+      const { writeFileAtomic } = await import('../../src/base/atomic.ts');
+      const conversations = readConversations(file);
+      writeFileAtomic(out, to === 'alpaca' ? toAlpaca(conversations) : toMessagesJsonl(conversations));
+      say(`${green('✓')} ${out}: ${conversations.length} rows, ${to}`);
+    });
+  return new Command('data').description('data files').addCommand(validate).addCommand(convert);
 }

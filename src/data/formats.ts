@@ -6,18 +6,10 @@
 import { basename } from 'node:path';
 import { DataError, type DataIssue } from '../base/errors.ts';
 import type { Line } from '../base/jsonl.ts';
+import { isObject, kindOf, readRows } from '../base/rows.ts';
 import { alpacaShape } from './formats/alpaca.ts';
 import { messagesShape } from './formats/messages.ts';
-import {
-  isObject,
-  kindOf,
-  type Members,
-  optionalString,
-  type Report,
-  type RowReading,
-  type Shape,
-} from './formats/row.ts';
-import { readRows } from './formats/rows.ts';
+import { type Members, optionalString, type Report, type RowReading, type Shape } from './formats/row.ts';
 import { shareGptShape } from './formats/sharegpt.ts';
 import { guessLanguage } from './guess-language.ts';
 import type { Conversation } from './records.ts';

@@ -1,7 +1,7 @@
 /** Files of prompts to be answered: JSON Lines or a JSON array, in the shapes people have them. */
 import { DataError, type DataIssue } from '../base/errors.ts';
-import type { Message } from '../base/message.ts';
-import { readRows } from './formats/rows.ts';
+import { isMessage, type Message } from '../base/message.ts';
+import { readRows } from '../base/rows.ts';
 import { alpacaPrompt } from './formats.ts';
 
 export interface Prompt {
@@ -53,12 +53,6 @@ function messagesOf(value: unknown): Message[] | string {
 }
 
 function checkMessages(messages: readonly unknown[]): Message[] | string {
-  const roles = ['system', 'user', 'assistant'];
-  const fine = messages.every((message) => {
-    const { role, content } = (message ?? {}) as Partial<Message>;
-    return roles.includes(role ?? '') && typeof content === 'string';
-  });
-  if (!fine) return 'messages: expected {role: system | user | assistant, content: text}';
-  const list = messages as Message[];
-  return list.at(-1)?.role === 'user' ? list : 'messages: expected the last turn to be the user’s';
+  if (!messages.every(isMessage)) return 'messages: expected {role: system | user | assistant, content: text}';
+  return messages.at(-1)?.role === 'user' ? [...messages] : 'messages: expected the last turn to be the user’s';
 }

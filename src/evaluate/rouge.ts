@@ -8,7 +8,7 @@
  */
 import { ConfigError, DataError, type DataIssue } from '../base/errors.ts';
 import { mean } from '../base/intervals.ts';
-import { type Line, parseJsonl, readText } from '../base/jsonl.ts';
+import { isObject, kindOf, readRows } from '../base/rows.ts';
 import { type RougeOptions, rougeL, rougeLOfTokens } from '../text/rouge.ts';
 import { characters, hasCjk, whitespaceWords } from '../text/words.ts';
 
@@ -87,9 +87,8 @@ const formHint = `a file of answers is a JSON array of objects or JSON Lines, ea
  * file without rows is broken too.
  */
 export function readAnswers(file: string): AnswerRow[] {
-  const rows = parseRows(readText(file), file);
-  if (rows.length === 0) throw new DataError(file, { message: 'expected at least one answer, found none' });
-  const issues: DataIssue[] = [];
+  const { rows, issues: broken } = readRows(file, formHint);
+  const issues: DataIssue[] = [...broken];
   const strings = typeof rows[0]?.value === 'string' && rows[0].row === 0;
   const answers = rows.map(({ row, value }) => {
     const { text, id, problems } = strings ? readStringRow(value) : readObjectRow(value);
@@ -98,17 +97,6 @@ export function readAnswers(file: string): AnswerRow[] {
   });
   if (issues.length > 0) throw new DataError(file, issues, { hint: formHint });
   return answers;
-}
-
-function parseRows(text: string, file: string): Line[] {
-  const isArray = text.trimStart().startsWith('[');
-  try {
-    return isArray ? (JSON.parse(text) as unknown[]).map((value, row) => ({ row, value })) : parseJsonl(text, file);
-  } catch (error) {
-    const issues =
-      error instanceof DataError ? error.issues : { message: `expected a JSON array: ${(error as Error).message}` };
-    throw new DataError(file, issues, { hint: formHint, cause: error });
-  }
 }
 
 interface RowReading {
@@ -123,10 +111,8 @@ function readStringRow(value: unknown): RowReading {
 }
 
 function readObjectRow(value: unknown): RowReading {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { text: '', problems: [{ message: `expected an object, got ${kindOf(value)}` }] };
-  }
-  const members = value as Record<string, unknown>;
+  if (!isObject(value)) return { text: '', problems: [{ message: `expected an object, got ${kindOf(value)}` }] };
+  const members = value;
   const problems: Omit<DataIssue, 'row'>[] = [];
   const field = answerFields.find((name) => Object.hasOwn(members, name));
   const text = field === undefined ? undefined : members[field];
@@ -216,9 +202,3 @@ function list(names: readonly string[]): string {
 }
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}

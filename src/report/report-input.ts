@@ -20,7 +20,9 @@ export interface StageCost {
   readonly calls: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Without the calls whose price is not known. */
   readonly usd: number;
+  readonly unpricedCalls: number;
   /** Calls sent whose answer was not stored, at their upper bound. */
   readonly inDoubtCalls: number;
   readonly inDoubtUsd: number;

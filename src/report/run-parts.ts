@@ -128,6 +128,7 @@ export function costsPart({ costs }: ReportInput): Part {
     inputTokens: sum(({ inputTokens }) => inputTokens),
     outputTokens: sum(({ outputTokens }) => outputTokens),
     usd: sum(({ usd }) => usd),
+    unpricedCalls: sum(({ unpricedCalls }) => unpricedCalls),
     inDoubtCalls: sum(({ inDoubtCalls }) => inDoubtCalls),
     inDoubtUsd: sum(({ inDoubtUsd }) => inDoubtUsd),
   };
@@ -150,9 +151,10 @@ export function costsPart({ costs }: ReportInput): Part {
 }
 
 function costRow(cost: StageCost): string[] {
-  const { stage, calls, inputTokens, outputTokens, usd, inDoubtCalls, inDoubtUsd } = cost;
+  const { stage, calls, inputTokens, outputTokens, usd, unpricedCalls, inDoubtCalls, inDoubtUsd } = cost;
   const counts = [calls, inputTokens, outputTokens].map(count);
-  return [stage, ...counts, dollars(usd), count(inDoubtCalls), dollars(inDoubtUsd)];
+  const unknown = unpricedCalls > 0 ? ` and ${plural(unpricedCalls, 'call')} of unknown price` : '';
+  return [stage, ...counts, dollars(usd) + unknown, count(inDoubtCalls), dollars(inDoubtUsd)];
 }
 
 export function configurationPart({ config, versions }: ReportInput): Part {

@@ -232,13 +232,15 @@ export class AskRun {
   #report(): void {
     const { onProgress, ledger } = this.#options;
     if (!onProgress) return;
-    const { storedUsd, inDoubtUsd, lostUsd } = ledger.spent();
+    const { storedUsd, unpricedCalls, inDoubtCalls, inDoubtUsd, lostUsd } = ledger.spent();
     onProgress({
       done: this.#done,
       total: this.#total,
       fromLedger: this.#fromLedger,
       failed: this.#failed,
       spentUsd: storedUsd,
+      unpricedCalls,
+      inDoubtCalls,
       inDoubtUsd: inDoubtUsd + lostUsd,
     });
   }

@@ -23,6 +23,9 @@ export interface AskProgress {
   /** Of the whole ledger: what stored answers cost. */
   readonly spentUsd: number;
   /** Of the whole ledger: upper bounds of sendings whose answers never came. */
+  /** Stored calls whose price is not known: not in `spentUsd`. */
+  readonly unpricedCalls: number;
+  readonly inDoubtCalls: number;
   readonly inDoubtUsd: number;
 }
 

@@ -7,8 +7,8 @@
 import { basename } from 'node:path';
 import { DataError, type DataIssue, TeacherError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
-import { type Line, parseJsonl, readText } from '../base/jsonl.ts';
-import type { Message } from '../base/message.ts';
+import { isMessage, type Message } from '../base/message.ts';
+import { readRows } from '../base/rows.ts';
 import type { Teacher, TeacherAnswer, TeacherRequest } from './teacher.ts';
 
 interface Recording {
@@ -19,8 +19,6 @@ interface Recording {
 
 /** How much of a prompt an error quotes. */
 const quotedCharacters = 120;
-
-const roles = ['system', 'user', 'assistant'];
 
 /** Reads the files whole; throws DataError with every row that is none, and with every prompt that has two answers. */
 export function openRecorded(...files: readonly string[]): Teacher {
@@ -50,8 +48,9 @@ export function openRecorded(...files: readonly string[]): Teacher {
 
 /** Adds the file's rows to `recordings`. */
 function readRecordings(file: string, recordings: Map<string, Recording>): void {
-  const issues: DataIssue[] = [];
-  for (const { row, value } of readRows(file)) {
+  const { rows, issues: broken } = readRows(file);
+  const issues: DataIssue[] = [...broken];
+  for (const { row, value } of rows) {
     const found = readRecording(value);
     if (typeof found === 'string') {
       issues.push({ row, message: found });
@@ -72,17 +71,6 @@ function readRecordings(file: string, recordings: Map<string, Recording>): void 
 const promptKey = (messages: readonly Message[]): string =>
   sha256(messages.map(({ role, content }) => ({ role, content })));
 
-/** JSON Lines, or one JSON array. */
-function readRows(file: string): Line[] {
-  const text = readText(file);
-  if (!text.trimStart().startsWith('[')) return parseJsonl(text, file);
-  try {
-    return (JSON.parse(text) as unknown[]).map((value, row) => ({ row, value }));
-  } catch (error) {
-    throw new DataError(file, { message: `expected JSON: ${(error as Error).message}` });
-  }
-}
-
 /** The prompt and its answer, or what is wrong with the row. */
 function readRecording(value: unknown): { messages: Message[]; answer: string } | string {
   if (value === null || typeof value !== 'object') return `expected an object, got ${JSON.stringify(value)}`;
@@ -98,11 +86,6 @@ function readRecording(value: unknown): { messages: Message[]; answer: string } 
   if (input !== undefined && input !== null && typeof input !== 'string') return 'input: expected a string';
   const content = input ? `${instruction}\n\n${input}` : instruction;
   return { messages: [{ role: 'user', content }], answer: text };
-}
-
-function isMessage(value: unknown): value is Message {
-  const { role, content } = (value ?? {}) as Partial<Message>;
-  return typeof content === 'string' && roles.includes(role ?? '');
 }
 
 function notRecorded(file: string, messages: readonly Message[]): TeacherError {

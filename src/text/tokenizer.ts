@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { readJson } from '../base/jsonl.ts';
+import { isObject } from '../base/rows.ts';
 
 export interface AddedToken {
   readonly id: number;
@@ -160,9 +161,6 @@ export class StreamDecoder {
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function asObject(value: unknown, file: string): JsonObject {
   if (isObject(value)) return value;

@@ -179,6 +179,17 @@ describe('the program', () => {
     expect((await understudy(trainInto('interrupted'))).code).toBe(0);
   });
 
+  it('rewrites data in another form and back', async () => {
+    const [alpaca, messages] = [join(scratch, 'alpaca.json'), join(scratch, 'messages.jsonl')];
+    const converted = await understudy(['data', 'convert', data, '--to', 'alpaca', '--out', alpaca]);
+    expect(converted.code).toBe(0);
+    const rows = JSON.parse(readFileSync(alpaca, 'utf8')) as { instruction: string; output: string }[];
+    expect((await understudy(['data', 'convert', alpaca, '--to', 'messages', '--out', messages])).code).toBe(0);
+    const back = readFileSync(messages, 'utf8').trim().split('\n');
+    expect(back).toHaveLength(rows.length);
+    expect(JSON.parse(back[0]!).messages.at(-1).content).toBe(rows[0]!.output);
+  });
+
   it('needs no libtorch for words', async () => {
     const env = { UNDERSTUDY_HOME: join(scratch, 'nowhere') };
     expect((await understudy(['data', 'validate', data], { env })).code).toBe(0);

@@ -3,17 +3,10 @@
  * prompt and earlier turns as `history: [[user, assistant], …]`. Instruction and input become one user turn, which
  * cannot be taken apart again: what is written has it whole in `instruction`.
  */
+
+import { kindOf } from '../../base/rows.ts';
 import type { Conversation } from '../records.ts';
-import {
-  checkTurns,
-  kindOf,
-  type Members,
-  optionalString,
-  type Report,
-  requiredString,
-  type Shape,
-  type Turn,
-} from './row.ts';
+import { checkTurns, type Members, optionalString, type Report, requiredString, type Shape, type Turn } from './row.ts';
 
 /** The user turn of an instruction with its input. The recorded teacher knows its prompts in the same form. */
 export const alpacaPrompt = (instruction: string, input?: string): string =>

@@ -1,19 +1,10 @@
 /** Rows as chat interfaces speak: `{messages: [{role, content}], id?, language?, category?, provenance?}`. */
 import { toJsonl } from '../../base/jsonl.ts';
-import type { Message } from '../../base/message.ts';
+import { type Message, roles } from '../../base/message.ts';
+import { isObject, kindOf } from '../../base/rows.ts';
 import type { Conversation, Provenance } from '../records.ts';
-import {
-  checkTurns,
-  isObject,
-  kindOf,
-  type Members,
-  mapObjects,
-  type Report,
-  requiredString,
-  type Shape,
-} from './row.ts';
+import { checkTurns, type Members, mapObjects, type Report, requiredString, type Shape } from './row.ts';
 
-const roles: readonly string[] = ['system', 'user', 'assistant'] satisfies Message['role'][];
 const sources: readonly string[] = ['seed', 'generated', 'imported'] satisfies Provenance['source'][];
 
 export const messagesShape: Shape = {

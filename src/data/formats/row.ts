@@ -3,6 +3,7 @@
  * A finding goes to `report`; reading goes on, so that a row's issues are named together.
  */
 import type { Message } from '../../base/message.ts';
+import { isObject, kindOf } from '../../base/rows.ts';
 import type { Provenance } from '../records.ts';
 
 /** Takes one issue: path inside the row, and what was expected and found. */
@@ -29,16 +30,6 @@ export interface Shape {
   /** Its rows, for people. */
   readonly example: string;
   read(members: Members, report: Report): RowReading;
-}
-
-export const isObject = (value: unknown): value is Members =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-export function kindOf(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 /** A string that must be there; '' where it is not. */

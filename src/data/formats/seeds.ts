@@ -3,11 +3,11 @@
  * JSON Lines in Alpaca's members, all of which have to be there; ids are unique over all files read together.
  */
 import { DataError, type DataIssue } from '../../base/errors.ts';
+import { isObject, kindOf, readRows } from '../../base/rows.ts';
 import { guessLanguage } from '../guess-language.ts';
 import type { Conversation } from '../records.ts';
 import { alpacaPrompt } from './alpaca.ts';
-import { isObject, kindOf, type Members, type Report, requiredString } from './row.ts';
-import { readRows } from './rows.ts';
+import { type Members, type Report, requiredString } from './row.ts';
 
 export interface Seed {
   readonly id: string;

@@ -5,8 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { DataError, type DataIssue } from '../../base/errors.ts';
-import { type Line, unreadable } from '../../base/jsonl.ts';
+import { DataError, type DataIssue } from './errors.ts';
+import { type Line, unreadable } from './jsonl.ts';
 
 export interface Rows {
   /** Line from 1 in JSON Lines, element from 0 in an array. */
@@ -15,12 +15,27 @@ export interface Rows {
   readonly issues: readonly DataIssue[];
 }
 
-/** Throws ConfigError where the file cannot be opened, DataError where it is no text, no JSON, or has no rows. */
-export function readRows(file: string): Rows {
+/** Whether a value out of JSON is an object with members. */
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What a value out of JSON is, for people. */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/**
+ * Throws ConfigError where the file cannot be opened, DataError where it is no text, no JSON, or has no rows; `hint` says
+ * what form is wanted.
+ */
+export function readRows(file: string, hint = 'write a JSON array of rows, or JSON Lines: one row on each line'): Rows {
   const text = decode(file, readBytes(file));
-  const { rows, issues } = text.trimStart().startsWith('[') ? readArray(file, text) : readLines(file, text);
+  const { rows, issues } = text.trimStart().startsWith('[') ? readArray(file, text, hint) : readLines(file, text, hint);
   if (rows.length + issues.length === 0)
-    throw new DataError(file, { message: 'expected at least one row, found none' });
+    throw new DataError(file, { message: 'expected at least one row, found none' }, { hint });
   return { rows, issues };
 }
 
@@ -43,15 +58,15 @@ function decode(file: string, bytes: Buffer): string {
   }
 }
 
-function readArray(file: string, text: string): Rows {
+function readArray(file: string, text: string, hint: string): Rows {
   try {
     return { rows: (JSON.parse(text) as unknown[]).map((value, row) => ({ row, value })), issues: [] };
   } catch (error) {
-    throw new DataError(file, { message: `expected a JSON array: ${(error as Error).message}` });
+    throw new DataError(file, { message: `expected a JSON array: ${(error as Error).message}` }, { hint });
   }
 }
 
-function readLines(file: string, text: string): Rows {
+function readLines(file: string, text: string, hint: string): Rows {
   const rows: Line[] = [];
   const issues: DataIssue[] = [];
   for (const [index, line] of text.split('\n').entries()) {
@@ -63,16 +78,10 @@ function readLines(file: string, text: string): Rows {
     }
   }
   if (rows.length === 0 && isJson(text)) {
-    throw new DataError(
-      file,
-      { message: 'expected rows, found one JSON value over several lines' },
-      { hint: linesHint },
-    );
+    throw new DataError(file, { message: 'expected rows, found one JSON value over several lines' }, { hint });
   }
   return { rows, issues };
 }
-
-const linesHint = 'write a JSON array of rows, or JSON Lines: one row on each line';
 
 function isJson(text: string): boolean {
   try {
