@@ -10,7 +10,6 @@ import { decode } from '../dist/src/infer/decode.js';
 import { KeyValueCache } from '../dist/src/infer/kv-cache.js';
 import { greedy } from '../dist/src/infer/sample.js';
 import { loadModel } from '../dist/src/local/loaded-model.js';
-import { packedPositions } from '../dist/src/model/attention.js';
 import { encodePrompt } from '../dist/src/text/chat-template.js';
 import { fromIntegers, toFloat32 } from '../dist/src/torch/convert.js';
 import { noGrad } from '../dist/src/torch/grad.js';
@@ -35,9 +34,8 @@ function logitsOf(decoder, prompts, forced) {
   scope(() =>
     noGrad(() => {
       const lengths = prompts.map(({ length }) => length);
-      const places = packedPositions(lengths);
-      const attention = cache.prefill([...prompts.keys()], lengths, decoder.rotation(places));
-      const hidden = decoder.hidden(fromIntegers(prompts.flat(), [places.length]), attention);
+      const attention = cache.prefill([...prompts.keys()], lengths);
+      const hidden = decoder.hidden(fromIntegers(prompts.flat(), [attention.positions.length]), attention);
       let end = -1;
       const lasts = lengths.map((length) => (end += length));
       found.push(read(indexSelect(hidden, 0, fromIntegers(lasts, [lasts.length]))));

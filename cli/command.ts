@@ -6,7 +6,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Engine } from '../recipes/engine.ts';
 import { ConfigError } from '../src/base/errors.ts';
 import { embeddedModelFolder, packageRoot } from '../src/base/paths.ts';
-import { say } from './terminal.ts';
+import { isHubName, parseHubName } from '../src/hub/names.ts';
+import { progressBar, say } from './terminal.ts';
 
 export { Command };
 
@@ -35,14 +36,34 @@ export function realNumber(text: string): number {
   return value;
 }
 
-/** A folder, or `builtin` for the embedded model. Only the name is looked at; set-up makes the embedded one. */
+/**
+ * A folder, `builtin` for the embedded model, or org/name on the Hugging Face hub. Only the name is looked at: set-up makes
+ * the embedded one, `fetchModel` fetches the others.
+ */
 export function modelFolder(name: string): string {
   if (name === 'builtin') return embeddedModelFolder;
-  if (existsSync(join(name, 'config.json'))) return name;
+  if (isHubName(name)) return name;
+  if (existsSync(join(name, 'config.json')) || existsSync(join(name, 'adapter_config.json'))) return name;
   const problem = existsSync(name) ? 'is not a model folder: config.json is missing' : 'does not exist';
   throw new ConfigError(`no such model: ${name} ${problem}`, {
-    hint: 'give a Hugging Face model folder, or `builtin` for the embedded SmolLM2-135M-Instruct',
+    hint: 'give a Hugging Face model folder, org/name on the hub, or `builtin` for the embedded SmolLM2-135M-Instruct',
   });
+}
+
+/** The folder of a model: one on the hub is downloaded, unless it is there already. */
+export async function fetchModel(model: string, signal: AbortSignal): Promise<string> {
+  const hub = isHubName(model) ? parseHubName(model) : undefined;
+  if (!hub) return model;
+  const { downloadModel } = await import('../src/hub/hub.ts');
+  const bar = progressBar(`downloading ${hub.name}`);
+  const folder = await downloadModel({
+    ...hub,
+    signal,
+    onProgress: ({ doneBytes, totalBytes, file }) => bar.update(doneBytes, totalBytes, file),
+    onNotice: (text) => bar.note(text),
+  });
+  bar.finish(folder);
+  return folder;
 }
 
 /** Does what of the set-up is missing for libtorch and the embedded model; nothing is loaded. */

@@ -6,7 +6,7 @@ import { openLocalTeacher } from '../recipes/local-models.ts';
 import { Ledger } from '../src/teacher/ledger.ts';
 import { openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
 import type { Teacher } from '../src/teacher/teacher.ts';
-import { interruptible, modelFolder, openEngine } from './command.ts';
+import { fetchModel, interruptible, modelFolder, openEngine } from './command.ts';
 import { progressBar } from './terminal.ts';
 
 export interface ContextOptions {
@@ -31,7 +31,7 @@ export function withRunContext<T>(options: ContextOptions, body: (context: RunCo
     const open = async (config: TeacherConfig): Promise<Teacher> => {
       const teacher = await openTeacher(config, async ({ model }) => {
         if (model !== 'builtin') modelFolder(model);
-        return openLocalTeacher(await startEngine(), model);
+        return openLocalTeacher(await startEngine(), await fetchModel(model, signal));
       });
       await teacher.probe(signal);
       return teacher;

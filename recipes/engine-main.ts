@@ -3,8 +3,8 @@ import { sha256 } from '../src/base/hash.ts';
 import { answerOn } from '../src/local/answer.ts';
 import { type LoadedModel, loadModel } from '../src/local/loaded-model.ts';
 import { serveEngine } from '../src/run/engine-process.ts';
+import { threadsUsed } from '../src/torch/kernels.ts';
 import { computesInBf16, machine } from '../src/torch/machine.ts';
-import { threadsUsed } from '../src/torch/ops.ts';
 import type { EngineMethods, ModelChoice } from './engine.ts';
 import { run as runSft } from './sft.ts';
 

@@ -5,7 +5,9 @@ import { sha256, sha256File } from '../src/base/hash.ts';
 import { embeddedModelFolder } from '../src/base/paths.ts';
 import { withoutSecrets } from '../src/base/redact.ts';
 import type { Scorer } from '../src/evaluate/scorer.ts';
+import { fetchedName } from '../src/hub/names.ts';
 import { localScorer, localTeacher } from '../src/local/local-teacher.ts';
+import { baseFolder, isAdapterFolder } from '../src/model/adapter-folder.ts';
 import type { TeacherConfig } from '../src/teacher/open-teacher.ts';
 import type { Teacher } from '../src/teacher/teacher.ts';
 import { type Engine, engineModel } from './engine.ts';
@@ -14,16 +16,19 @@ export const folderOf = (model: string): string => (model === 'builtin' ? embedd
 
 /** Hash of everything in a model folder that decides its answers: weights, configuration, tokenizer, template. */
 export async function modelContent(folder: string): Promise<string> {
-  const decisive =
-    /\.safetensors$|^(config|generation_config|tokenizer|tokenizer_config)\.json$|^chat_template\.jinja$/;
   const names = readdirSync(folder).filter((name) => decisive.test(name) && name !== 'optimizer.safetensors');
-  return sha256(await Promise.all(names.sort().map(async (name) => [name, await sha256File(join(folder, name))])));
+  const own = await Promise.all(names.sort().map(async (name) => [name, await sha256File(join(folder, name))]));
+  return sha256(isAdapterFolder(folder) ? [...own, ['base', await modelContent(baseFolder(folder))]] : own);
 }
 
-/** `builtin` or the folder's own name, and its content: the same model elsewhere is the same. */
+const decisive =
+  /\.safetensors$|^pytorch_model.*\.bin$|^tokenizer\.model$|^merges\.txt$|^chat_template\.jinja$|^((generation_|adapter_)?config|tokenizer(_config)?|vocab|added_tokens|special_tokens_map)\.json$/;
+
+/** `builtin`, a name on the hub, or the folder's own name, and its content: the same model elsewhere is the same. */
 export async function modelName(model: string): Promise<string> {
   const folder = folderOf(model);
-  const name = model === 'builtin' ? 'builtin:smollm2-135m-instruct' : `local:${basename(folder)}`;
+  const hub = fetchedName(folder);
+  const name = model === 'builtin' ? 'builtin:smollm2-135m-instruct' : hub ? `hf:${hub}` : `local:${basename(folder)}`;
   return `${name}@${(await modelContent(folder)).slice(0, 12)}`;
 }
 

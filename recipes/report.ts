@@ -9,7 +9,8 @@ import { summarize } from '../src/evaluate/summary.ts';
 import { reportFiles, writeReport } from '../src/report/write-report.ts';
 import { rowsFile } from './evaluate.ts';
 import { type RunRecord, runFile, statisticsFile } from './run-record.ts';
-import type { SftLogRow, SftResult } from './sft.ts';
+import type { SftResult } from './sft.ts';
+import type { SftLogRow } from './sft-folder.ts';
 
 /** Returns the page's path. */
 export function run(output: string): string {

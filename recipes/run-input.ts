@@ -1,24 +1,24 @@
 /** understudy.yaml as settings: read, checked with every file it names, before anything is set up, loaded or asked. */
 import { existsSync } from 'node:fs';
-import { parse, YAMLParseError } from 'yaml';
-import { ConfigError, DataError } from '../src/base/errors.ts';
-import { readText } from '../src/base/jsonl.ts';
+import { ConfigError } from '../src/base/errors.ts';
 import { readQuestions, readSeeds } from '../src/data/formats.ts';
-import { parseConfig } from '../src/run/config.ts';
+import { type ParseOptions, parseConfig, readSettings } from '../src/run/config.ts';
 import { openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
 import { type RunConfig, runSchema } from './run-config.ts';
-import { checkModelFolder, checkTemplate } from './sft-input.ts';
+import { sftAliases } from './sft-aliases.ts';
+import { checkModel, checkTemplate } from './sft-input.ts';
 
-/** Paths in the file count from the working folder. */
+/** Paths in the file count from the working folder. Fine-tuning's settings may be called as other tools call them. */
 export async function readRunConfig(
   file: string,
   overrides: { output?: string | undefined; budgetUsd?: number | undefined },
+  options: Pick<ParseOptions, 'onMapped'> = {},
 ): Promise<RunConfig> {
   if (!existsSync(file)) {
     throw new ConfigError(`no such file: ${file}`, { hint: 'write one with: ./understudy init' });
   }
-  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
-  const config = parseConfig(runSchema, { ...readYaml(file), ...given }, file);
+  const aliases = { sft: sftAliases };
+  const config = parseConfig(runSchema, readSettings(file), file, { ...options, aliases, overrides });
   readSeeds(config.seeds);
   readQuestions(config.evaluate.questions);
   if (config.answer) readSeeds(config.answer.instructions);
@@ -33,27 +33,26 @@ export async function readRunConfig(
   return config;
 }
 
-function checkModel(model: string): void {
-  if (model !== 'builtin') checkModelFolder(model);
-}
-
 /** Everything that can be known without asking: its files, its address, its key. */
 async function checkTeacher(config: TeacherConfig): Promise<void> {
   if (config.provider === 'local') checkModel(config.model);
   else await openTeacher(config, () => Promise.reject(new Error('not a local teacher')));
 }
 
-function readYaml(file: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = parse(readText(file));
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    const row = error.linePos?.[0].line;
-    throw new DataError(file, { ...(row !== undefined && { row }), message: error.message.split('\n')[0] ?? '' });
-  }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw new DataError(file, { message: 'expected settings as key: value lines' });
-  }
-  return value as Record<string, unknown>;
+/** The same settings with every model's name replaced, such as one on the hub by the folder it was fetched to. */
+export async function mapModels(config: RunConfig, map: (model: string) => Promise<string>): Promise<RunConfig> {
+  const ofTeacher = async <T extends TeacherConfig>(teacher: T): Promise<T> =>
+    teacher.provider === 'local' ? { ...teacher, model: await map(teacher.model) } : teacher;
+  const { answer, generate, evaluate, sft } = config;
+  return {
+    ...config,
+    sft: { ...sft, model: await map(sft.model) },
+    ...(answer && { answer: { ...answer, teacher: await ofTeacher(answer.teacher) } }),
+    ...(generate && { generate: { ...generate, teacher: await ofTeacher(generate.teacher) } }),
+    evaluate: {
+      ...evaluate,
+      ...(evaluate.judge && { judge: await ofTeacher(evaluate.judge) }),
+      ...(evaluate.scorer && { scorer: { ...evaluate.scorer, model: await map(evaluate.scorer.model) } }),
+    },
+  };
 }

@@ -5,6 +5,8 @@ import { ConfigError } from '../src/base/errors.ts';
 import { nearestName } from '../src/base/nearest.ts';
 import { embeddedModelFolder } from '../src/base/paths.ts';
 import { readConversations } from '../src/data/formats.ts';
+import { isHubName } from '../src/hub/names.ts';
+import { baseFolder, isAdapterFolder } from '../src/model/adapter-folder.ts';
 import { readModelConfig } from '../src/model/config.ts';
 import { builtinTemplates } from '../src/text/chat-template.ts';
 import { readHeader } from '../src/torch/safetensors.ts';
@@ -14,7 +16,12 @@ export function checkSftInput({ model, data, output, template }: SftConfig): voi
   checkTemplate(template);
   for (const file of data) readConversations(file);
   checkOutput(output);
-  if (model !== embeddedModelFolder) checkModelFolder(model);
+  if (isAdapterFolder(model)) {
+    throw new ConfigError(`${model} holds adapters, not a model to train`, {
+      hint: 'merge them into one first: ./understudy model merge',
+    });
+  }
+  checkModel(model);
 }
 
 /** The trained model goes into the folder itself: another model there, the one to train above all, would be lost. */
@@ -36,8 +43,10 @@ export function checkTemplate(template: string | undefined): void {
   });
 }
 
-/** Configuration and weights' header; the embedded model is set-up's to make. */
-export function checkModelFolder(folder: string): void {
+/** Configuration and weights' header; the embedded model is set-up's to make, one on the hub is yet to come. */
+export function checkModel(model: string): void {
+  if (model === 'builtin' || model === embeddedModelFolder || isHubName(model)) return;
+  const folder = isAdapterFolder(model) ? baseFolder(model) : model;
   readModelConfig(folder);
   const weights = join(folder, 'model.safetensors');
   if (existsSync(weights)) readHeader(weights);

@@ -7,50 +7,44 @@
  * type. Runs in the engine's process. Interrupted and resumed, on the same machine and threads, it gives the same bits
  * as undisturbed.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { addFilesAtomic, writeFileAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
+import { addFilesAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
 import { ConfigError, DataError, InterruptedError, WorkError } from '../src/base/errors.ts';
 import { sha256 } from '../src/base/hash.ts';
-import { JsonlLog, parseJsonl, readJson, toJsonl } from '../src/base/jsonl.ts';
 import { lockFolder } from '../src/base/lock.ts';
 import { readConversations } from '../src/data/formats.ts';
 import {
   type EncodingReceipt,
   encodeDocuments,
+  holdOut,
   packTokens,
   planTraining,
   type TokenDocument,
 } from '../src/data/pack.ts';
+import { answerLogprobs } from '../src/infer/logprobs.ts';
 import { type LoadedModel, loadModel, resolveDtype } from '../src/local/loaded-model.ts';
-import { Decoder } from '../src/model/decoder.ts';
-import { loadDecoder, writeModelFolder } from '../src/model/directory.ts';
-import type { TrainingLogRow } from '../src/report/report-input.ts';
+import type { Decoder } from '../src/model/decoder.ts';
 import { setDeterministic } from '../src/torch/machine.ts';
 import { toDtype } from '../src/torch/ops.ts';
-import { keep, scope } from '../src/torch/tensor.ts';
+import { scope } from '../src/torch/tensor.ts';
 import {
-  type Checkpoint,
-  latestCheckpoint,
+  checkpointFolder,
+  type HeldOutLoss,
   loadMoments,
   removeCheckpoints,
   saveCheckpoint,
-  sourcesOf,
   type TrainerState,
 } from '../src/train/checkpoint.ts';
-import { forwardBackward, Gradients } from '../src/train/executor.ts';
+import { Gradients } from '../src/train/gradients.ts';
 import { currentNumerics, numericsDifference } from '../src/train/numerics.ts';
 import { AdamW } from '../src/train/optimizer.ts';
-import { cosineLearningRate } from '../src/train/schedule.ts';
+import { learningRateAt } from '../src/train/schedule.ts';
 import { modelContent } from './local-models.ts';
 import type { SftConfig } from './sft-config.ts';
+import { checkDisk, finishedRun, resultFile, resumable, SftLog, type SftLogRow } from './sft-folder.ts';
 import { checkOutput } from './sft-input.ts';
-
-/** One line of train.jsonl: what the report reads, and how long the step took. */
-export interface SftLogRow extends TrainingLogRow {
-  readonly seconds: number;
-}
+import { modelFile, openStudent, type Student } from './sft-student.ts';
 
 export type SftEvent =
   | { readonly kind: 'note'; readonly text: string }
@@ -59,13 +53,18 @@ export type SftEvent =
 /** Also written to sft.json beside the model. */
 export interface SftResult {
   readonly model: string;
+  /** Done: fewer than planned where training stopped early. */
   readonly steps: number;
   readonly trainedTokens: number;
   readonly labelTokens: number;
   readonly receipt: EncodingReceipt;
+  /** Of the model, and of them what was trained. */
   readonly parameters: number;
+  readonly trained: number;
   readonly dtype: string;
   readonly seconds: number;
+  /** Where rows were held out: the losses measured, and the step whose weights the model has. */
+  readonly heldOut?: { readonly rows: number; readonly losses: readonly HeldOutLoss[]; readonly bestStep: number };
   readonly identity: string;
 }
 
@@ -99,8 +98,9 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   if (config.maxTokens > maxPositions) {
     throw new ConfigError(`maxTokens: the model has ${maxPositions} positions, got ${config.maxTokens}`);
   }
-  const { documents, receipt } = encodeDocuments(conversations, model.tokenizer, model.template, config.maxTokens);
-  refuseUselessLabels(config, model, documents, receipt);
+  const { documents: all, receipt } = encodeDocuments(conversations, model.tokenizer, model.template, config.maxTokens);
+  refuseUselessLabels(config, model, all, receipt);
+  const { training: documents, heldOut } = holdOut(all, config.evalShare, config.seed);
   const steps = planTraining(documents, config);
   if (steps.length === 0) {
     throw new ConfigError(`maxTrainTokens: ${config.maxTrainTokens} is less than the first document has`);
@@ -110,123 +110,164 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   for (const { message } of [...receipt.cut, ...receipt.dropped].slice(0, 5)) note(message);
   note(
     `${receipt.kept} of ${receipt.rows} rows kept (${receipt.cut.length} cut, ${receipt.dropped.length} dropped), ` +
-      `${steps.length} steps, ${totalTokens} tokens, ${labelTokens} of them to learn`,
+      `${heldOut.length} held out, ${steps.length} steps, ${totalTokens} tokens, ${labelTokens} of them to learn`,
   );
 
   // 2. What stands in the folder: this very run, done or half done, or nothing.
-  const {
-    model: _model,
-    data: _data,
-    output: _where,
-    template: _template,
-    checkpointEverySteps: _when,
-    ...settings
-  } = config;
-  const parameters = parameterCount(model);
-  const start = await modelContent(config.model);
-  const learned = documents.map(({ ids, labelMask }) => [ids, [...labelMask].join('')]);
-  const identity = sha256({ settings, start, template: model.template.source, learned });
-  const done = finishedRun(config.output, identity);
+  const identity = await identityOf(config, model, all);
+  const done = finishedRun(config, identity);
   if (done) {
     removeCheckpoints(config.output);
     return done;
   }
   const numerics = currentNumerics(resolveDtype(config.dtype));
-  const checkpoint = resumable(config.output, identity);
+  const checkpoint = resumable(config.output, identity, note);
   if (checkpoint) {
-    const difference = numericsDifference(checkpoint.state.numerics, numerics);
-    note(`going on after step ${checkpoint.state.step}${difference ? `; not bit-exact: ${difference}` : ''}`);
+    const difference = numericsDifference(checkpoint.state.understudy.numerics, numerics);
+    note(`going on after step ${checkpoint.state.global_step}${difference ? `; not bit-exact: ${difference}` : ''}`);
   }
 
-  // 3. Model and optimizer: fp32 master weights; working copies beside them where the compute type is another.
-  if (checkpoint) model.decoder.release();
-  const master = checkpoint ? loadDecoder(checkpoint.folder, 'float32') : model.decoder;
-  const student = workingCopy(master, config);
-  for (const parameter of student.parameters.values()) parameter.requiresGrad();
-  const optimizer = new AdamW(student, master.parameters, config, checkpoint ? loadMoments(checkpoint) : undefined);
-  const template = config.template === undefined ? undefined : model.template.source;
+  // 3. Student and optimizer: fp32 master weights; working copies beside them where the compute type is another.
+  const parameters = elementsOf(model.decoder.parameters);
+  const student = openStudent(config, model, checkpoint);
+  const { executor, working, master } = student;
+  const trained = elementsOf(master);
+  checkDisk(config, trained, 4 * parameters, checkpoint ? 12 * trained : 0);
+  const optimizer = new AdamW(working, master, config, checkpoint ? loadMoments(checkpoint) : undefined);
+  const started = checkpoint?.state.global_step ?? 0;
+  const log = new SftLog(config, started + 1);
+  const losses: HeldOutLoss[] = [...(checkpoint?.state.understudy.heldOut ?? [])];
   const save = (step: number) => {
-    const state: TrainerState = { step, steps: steps.length, identity, numerics };
-    const options = { optimizer: optimizer.state, config: master.config, from: config.model, template };
-    return saveCheckpoint(config.output, state, options);
+    const best = bestOf(losses);
+    const state: TrainerState = {
+      global_step: step,
+      max_steps: steps.length,
+      best_global_step: best?.step ?? null,
+      best_metric: best?.loss ?? null,
+      log_history: log.history(),
+      understudy: { identity, numerics, heldOut: losses },
+    };
+    const writeModel = (folder: string) => student.writeModel(folder, master);
+    return saveCheckpoint(config.output, state, {
+      optimizer: optimizer.state,
+      writeModel,
+      keepNewest: config.keepCheckpoints,
+    });
   };
 
   // 4. Loop.
   const schedule = { ...config, minRatio: config.minLearningRateRatio };
-  let { log, tokens, seconds } = openLog(config.output, checkpoint);
-  for (let number = (checkpoint?.state.step ?? 0) + 1; number <= steps.length; number++) {
+  let { tokens } = log;
+  let last = started;
+  for (let number = started + 1; number <= steps.length && !stoppedEarly(losses, config); number++) {
     const step = steps[number - 1] as (typeof steps)[number];
     const startedMs = performance.now();
     const gradients = new Gradients({ accumulates: step.packs.length > 1 });
     let lossSum = 0;
     for (const pack of step.packs) {
-      lossSum += forwardBackward(student, pack, gradients, 1 / step.labelTokens);
+      lossSum += executor.forwardBackward(pack, gradients, 1 / step.labelTokens);
       tokens += packTokens(pack);
       await setImmediate(); // a cancelled run gets to know it
     }
     const loss = lossSum / step.labelTokens;
     const gradNorm = optimizer.gradientNorm(gradients);
-    refuseNonFinite(number, loss, gradNorm, step.packs.flat(), config.output);
-    const learningRate = cosineLearningRate(number, steps.length, schedule);
-    optimizer.step(gradients, number, learningRate, gradNorm);
+    const finite = Number.isFinite(loss) && Number.isFinite(gradNorm);
+    const learningRate = learningRateAt(number, steps.length, schedule);
+    if (finite) optimizer.step(gradients, number, learningRate, gradNorm);
+    else note(neverStep(config, number, loss, gradNorm, step.packs.flat()));
     gradients.release();
+    last = number;
 
-    const stepSeconds = (performance.now() - startedMs) / 1000;
-    seconds += stepSeconds;
+    const seconds = (performance.now() - startedMs) / 1000;
+    const atEnd = number === steps.length;
+    const { epoch } = step;
+    const dueToEvaluate = config.evalEverySteps ? number % config.evalEverySteps === 0 : steps[number]?.epoch !== epoch;
+    let heldOutLoss: number | undefined;
+    if (heldOut.length > 0 && (atEnd || dueToEvaluate)) {
+      heldOutLoss = await lossOn(heldOut, executor.decoder, signal);
+      losses.push({ step: number, loss: heldOutLoss });
+    }
     const row: SftLogRow = {
       step: number,
-      epoch: step.epoch,
+      epoch,
       loss,
       gradNorm,
       learningRate,
       tokens,
-      seconds: stepSeconds,
+      seconds,
+      ...(heldOutLoss === undefined ? {} : { heldOutLoss }),
     };
     log.append(row);
     emit({ kind: 'step', row, steps: steps.length, totalTokens });
-    if (number === steps.length) break;
-    if (signal.aborted || number % config.checkpointEverySteps === 0) await save(number);
-    if (signal.aborted) throw new InterruptedError(`saved after step ${number}; run the same command again to go on`);
+    if (atEnd) break;
+    const isBest = heldOutLoss !== undefined && bestOf(losses)?.step === number;
+    if (isBest || signal.aborted || number % config.checkpointEverySteps === 0) await save(number);
+    if (signal.aborted) {
+      throw new InterruptedError(`saved after step ${number}; run the same command again to go on`);
+    }
   }
   log.close();
 
-  // 5. The trained model, in the type it computed in.
-  await addFilesAtomic(config.output, 'config.json', (temporary) => {
-    const weights = sourcesOf(student.parameters);
-    writeModelFolder(temporary, { config: master.config, weights, from: config.model, template });
-  });
+  // 5. The model with the lowest held-out loss, or the last.
+  const best = bestOf(losses);
+  const weights = best && best.step !== last ? student.readModel(checkpointFolder(config.output, best.step)) : master;
+  await saveModel(config, student, weights);
   const result: SftResult = {
     model: config.output,
-    steps: steps.length,
+    steps: last,
     trainedTokens: tokens,
     labelTokens,
     receipt,
     parameters,
-    dtype: student.dtype,
-    seconds,
+    trained,
+    dtype: executor.decoder.dtype,
+    seconds: log.seconds,
+    ...(best === undefined ? {} : { heldOut: { rows: heldOut.length, losses, bestStep: best.step } }),
     identity,
   };
   writeJsonAtomic(join(config.output, resultFile), result);
   removeCheckpoints(config.output);
   optimizer.release();
-  student.release();
+  executor.release();
   return result;
 }
 
-const resultFile = 'sft.json';
-const logFile = 'train.jsonl';
+const elementsOf = (weights: Student['master']): number =>
+  [...weights.values()].reduce((sum, tensor) => sum + tensor.elements, 0);
 
-const parameterCount = ({ decoder }: LoadedModel): number =>
-  [...decoder.parameters.values()].reduce((sum, tensor) => sum + tensor.elements, 0);
+/** Of everything that decides the trained weights but the machine. */
+async function identityOf(config: SftConfig, model: LoadedModel, documents: readonly TokenDocument[]): Promise<string> {
+  const { model: _model, data: _data, output: _where, template: _template, ...rest } = config;
+  const { checkpointEverySteps: _when, keepCheckpoints: _many, tensorboard: _board, ...settings } = rest;
+  const start = await modelContent(config.model);
+  const learned = documents.map(({ ids, labelMask }) => [ids, [...labelMask].join('')]);
+  return sha256({ settings, start, template: model.template.source, learned });
+}
 
-/** The decoder that computes: the masters themselves in fp32, rounded copies of them otherwise. */
-function workingCopy(master: Decoder, config: SftConfig): Decoder {
-  const dtype = resolveDtype(config.dtype);
-  if (dtype === master.dtype) return master;
-  const copies = scope(() =>
-    keep(new Map([...master.parameters].map(([name, tensor]) => [name, toDtype(tensor, dtype)]))),
+/** Mean over the label tokens, in nats. */
+async function lossOn(documents: readonly TokenDocument[], decoder: Decoder, signal: AbortSignal): Promise<number> {
+  const results = await answerLogprobs(decoder, documents, { signal });
+  const [sum, tokens] = results.reduce(([s, t], one) => [s + one.sum, t + one.tokens], [0, 0] as [number, number]);
+  return -sum / tokens;
+}
+
+/** The first of the lowest. */
+const bestOf = (losses: readonly HeldOutLoss[]): HeldOutLoss | undefined =>
+  losses.reduce<HeldOutLoss | undefined>((best, one) => (best && best.loss <= one.loss ? best : one), undefined);
+
+const stoppedEarly = (losses: readonly HeldOutLoss[], { earlyStoppingPatience }: SftConfig): boolean =>
+  earlyStoppingPatience !== undefined &&
+  losses.length - 1 - losses.findIndex(({ step }) => step === bestOf(losses)?.step) >= earlyStoppingPatience;
+
+/** Whole models in the type they computed in, which is how they will be used; adapters, which are small, in fp32. */
+function saveModel(config: SftConfig, student: Student, weights: Student['master']): Promise<void> {
+  const dtype = config.lora ? 'float32' : student.executor.decoder.dtype;
+  return addFilesAtomic(config.output, modelFile(config), (folder) =>
+    scope(() => {
+      const entries = [...weights].map(([name, tensor]) => [name, toDtype(tensor, dtype)] as const);
+      student.writeModel(folder, new Map(entries));
+    }),
   );
-  return new Decoder(master.config, copies);
 }
 
 /** A model that never sees its stop token learns never to stop; a run without labels learns nothing. */
@@ -250,51 +291,18 @@ function refuseUselessLabels(
   });
 }
 
-/** The result of this very run where it is finished; a folder that holds another run is refused. */
-function finishedRun(output: string, identity: string): SftResult | undefined {
-  const file = join(output, resultFile);
-  if (!existsSync(file)) return undefined;
-  const result = readJson(file) as SftResult;
-  if (result.identity !== identity) throw otherRun(output);
-  return existsSync(join(output, 'config.json')) ? { ...result, model: output } : undefined;
-}
-
-function resumable(output: string, identity: string): Checkpoint | undefined {
-  const checkpoint = latestCheckpoint(output);
-  if (checkpoint && checkpoint.state.identity !== identity) throw otherRun(output);
-  return checkpoint;
-}
-
-const otherRun = (output: string): ConfigError =>
-  new ConfigError(`${output} holds a run with other settings or other data`, {
-    hint: 'choose another output folder, or delete this one',
-  });
-
-/** The log up to the checkpoint: rows after it are computed again. */
-function openLog(output: string, checkpoint: Checkpoint | undefined) {
-  const file = join(output, logFile);
-  const all = existsSync(file) ? parseJsonl(wholeLines(readFileSync(file, 'utf8')), file) : [];
-  const rows = all.map(({ value }) => value as SftLogRow).filter(({ step }) => step <= (checkpoint?.state.step ?? 0));
-  writeFileAtomic(file, toJsonl(rows));
-  const seconds = rows.reduce((sum, row) => sum + row.seconds, 0);
-  return { log: new JsonlLog(file), tokens: rows.at(-1)?.tokens ?? 0, seconds };
-}
-
-const wholeLines = (text: string): string => text.slice(0, text.lastIndexOf('\n') + 1);
-
-function refuseNonFinite(
+/** A step that is not finite is never taken: says so, or ends the run. */
+function neverStep(
+  { onNonFinite, output }: SftConfig,
   step: number,
   loss: number,
   gradNorm: number,
   documents: readonly TokenDocument[],
-  output: string,
-): void {
-  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return;
+): string {
   const rows = documents.map(({ id }) => id).join(', ');
-  throw new WorkError(
-    `step ${step}: the loss is ${loss}, its gradient norm ${gradNorm}; nothing was changed (rows ${rows})`,
-    {
-      hint: `lower the learning rate or look at these rows; the last good checkpoint stands in ${output}`,
-    },
-  );
+  const what = `step ${step}: the loss is ${loss}, its gradient norm ${gradNorm}; nothing was changed (rows ${rows})`;
+  if (onNonFinite === 'skip') return `${what}; skipped`;
+  throw new WorkError(what, {
+    hint: `lower the learning rate or look at these rows; the last good checkpoint stands in ${output}`,
+  });
 }

@@ -10,6 +10,7 @@ const source = {
   run: ['base'],
   text: ['base'],
   teacher: ['base'],
+  hub: ['base'],
   native: ['base'],
   data: ['base', 'text'],
   generate: ['base', 'text', 'teacher', 'data'],
@@ -36,7 +37,7 @@ export const layers = {
 };
 
 /** Work with no libtorch installed: these never reach native or torch, even indirectly. */
-export const wordsHalf = ['base', 'run', 'text', 'teacher', 'data', 'generate', 'evaluate', 'report'];
+export const wordsHalf = ['base', 'run', 'text', 'teacher', 'hub', 'data', 'generate', 'evaluate', 'report'];
 export const numbersOnly = ['native', 'torch'];
 
 /** The folders whose files have a layer. */

@@ -1,5 +1,14 @@
 import type { LocalRequest } from '../../src/local/local-model.ts';
-import { type Command, command, modelFolder, positiveNumber, realNumber, wholeNumber, withEngine } from '../command.ts';
+import {
+  type Command,
+  command,
+  fetchModel,
+  modelFolder,
+  positiveNumber,
+  realNumber,
+  wholeNumber,
+  withEngine,
+} from '../command.ts';
 import { printJson, progressBar } from '../terminal.ts';
 
 interface AnswerFlags {
@@ -23,7 +32,7 @@ export function answerCommand(): Command {
   return command('answer', 'have a model answer a file of prompts', [
     'answer --model my-student --prompts assets/questions/en.jsonl --out answers.jsonl',
   ])
-    .requiredOption('--model <folder>', 'a Hugging Face folder, or builtin')
+    .requiredOption('--model <folder>', 'a Hugging Face folder, a folder of adapters, org/name on the hub, or builtin')
     .requiredOption(
       '--prompts <file>',
       'JSONL or JSON array: prompt, or instruction and input, or messages; id optional',
@@ -46,14 +55,14 @@ export function answerCommand(): Command {
 async function answer(flags: AnswerFlags): Promise<void> {
   const { readPrompts } = await import('../../src/data/prompts.ts');
   const { answerFile } = await import('../../recipes/answer.ts');
-  const { checkModelFolder, checkTemplate } = await import('../../recipes/sft-input.ts');
+  const { checkModel, checkTemplate } = await import('../../recipes/sft-input.ts');
   const { parseConfig } = await import('../../src/run/config.ts');
   const { answerSchema } = await import('../../recipes/answer-config.ts');
   const { dtype, ...sampling } = parseConfig(answerSchema, flags, 'answer');
-  const folder = modelFolder(flags.model);
+  const named = modelFolder(flags.model);
   const prompts = readPrompts(flags.prompts);
   checkTemplate(flags.template);
-  if (flags.model !== 'builtin') checkModelFolder(folder);
+  checkModel(named);
   const requests = prompts.map(({ id, messages }): LocalRequest => {
     return { key: id, messages, maxTokens: flags.maxTokens, sampling, stop: [] };
   });
@@ -61,12 +70,17 @@ async function answer(flags: AnswerFlags): Promise<void> {
   const result = await withEngine(flags, async (engine, signal) => {
     const { engineModel } = await import('../../recipes/engine.ts');
     const { modelName } = await import('../../recipes/local-models.ts');
+    const folder = await fetchModel(named, signal);
     const model = engineModel(engine, { folder, dtype, template: flags.template });
     return answerFile(model, requests, {
       file: flags.out,
       batch: flags.batch,
       signal,
-      settings: { model: await modelName(flags.model), dtype, template: flags.template },
+      settings: {
+        model: await modelName(flags.model === 'builtin' ? flags.model : folder),
+        dtype,
+        template: flags.template,
+      },
       onProgress: ({ done, total, tokensPerSecond }) =>
         bar.update(done, total, `${tokensPerSecond.toFixed(0)} tokens/s`),
     });

@@ -1,7 +1,17 @@
 import { createInterface } from 'node:readline/promises';
 import type { Message } from '../../src/base/message.ts';
 import type { LocalModel, LocalSampling } from '../../src/local/local-model.ts';
-import { type Command, command, modelFolder, openEngine, positiveNumber, realNumber, wholeNumber } from '../command.ts';
+import {
+  type Command,
+  command,
+  fetchModel,
+  interruptible,
+  modelFolder,
+  openEngine,
+  positiveNumber,
+  realNumber,
+  wholeNumber,
+} from '../command.ts';
 import { bold, dim, say } from '../terminal.ts';
 
 interface ChatFlags {
@@ -19,7 +29,7 @@ interface ChatFlags {
 
 export function chatCommand(): Command {
   return command('chat', 'talk to a model in the terminal', ['chat --model builtin', 'chat --model my-student'])
-    .requiredOption('--model <folder>', 'a Hugging Face folder, or builtin')
+    .requiredOption('--model <folder>', 'a Hugging Face folder, a folder of adapters, org/name on the hub, or builtin')
     .option('--system <text>', 'system turn')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
@@ -37,10 +47,11 @@ async function chat(flags: ChatFlags): Promise<void> {
   const { parseConfig } = await import('../../src/run/config.ts');
   const { answerSchema } = await import('../../recipes/answer-config.ts');
   const { dtype, ...sampling } = parseConfig(answerSchema, flags, 'chat');
-  const folder = modelFolder(flags.model);
-  const { checkModelFolder, checkTemplate } = await import('../../recipes/sft-input.ts');
+  const named = modelFolder(flags.model);
+  const { checkModel, checkTemplate } = await import('../../recipes/sft-input.ts');
   checkTemplate(flags.template);
-  if (flags.model !== 'builtin') checkModelFolder(folder);
+  checkModel(named);
+  const folder = await interruptible((signal) => fetchModel(named, signal));
   const engine = await openEngine(flags);
   const { engineModel } = await import('../../recipes/engine.ts');
   const model = engineModel(engine, { folder, dtype, template: flags.template });

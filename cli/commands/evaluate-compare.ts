@@ -1,5 +1,5 @@
 import type { EvaluateConfig } from '../../recipes/evaluate-config.ts';
-import { type Command, command, modelFolder, positiveNumber } from '../command.ts';
+import { type Command, command, fetchModel, modelFolder, positiveNumber } from '../command.ts';
 import { print, printJson } from '../terminal.ts';
 
 interface CompareFlags {
@@ -34,20 +34,22 @@ async function compare({ before, after, out, scorer, threads, json, ...rest }: C
   const { parseConfig } = await import('../../src/run/config.ts');
   const { evaluateSchema } = await import('../../recipes/evaluate-config.ts');
   const { readQuestions } = await import('../../src/data/formats.ts');
-  const students = { before: modelFolder(before), after: modelFolder(after) };
-  const settings = { ...rest, scorer: scorer === undefined ? undefined : { model: modelFolder(scorer) } };
+  const models = [before, after, ...(scorer === undefined ? [] : [scorer])].map(modelFolder);
+  const settings = { ...rest, scorer: scorer === undefined ? undefined : { model: models[2] } };
   const config: EvaluateConfig = parseConfig(evaluateSchema, settings, 'evaluate compare');
   readQuestions(config.questions);
-  const { checkModelFolder } = await import('../../recipes/sft-input.ts');
-  for (const model of [before, after, ...(scorer === undefined ? [] : [scorer])]) {
-    if (model !== 'builtin') checkModelFolder(model);
-  }
+  const { checkModel } = await import('../../recipes/sft-input.ts');
+  for (const model of models) checkModel(model);
   const { withRunContext } = await import('../run-context.ts');
   const evaluate = await import('../../recipes/evaluate.ts');
   const { headlineRows, headlineText } = await import('../../src/report/headline.ts');
-  const summary = await withRunContext({ output: out, threads }, (context) =>
-    evaluate.run(config, students, [], out, context),
-  );
+  const summary = await withRunContext({ output: out, threads }, async (context) => {
+    const fetched: string[] = [];
+    for (const model of models) fetched.push(await fetchModel(model, context.signal));
+    const [first, second, third] = fetched as [string, string, string?];
+    const local = { ...config, ...(config.scorer && third && { scorer: { ...config.scorer, model: third } }) };
+    return evaluate.run(local, { before: first, after: second }, [], out, context);
+  });
   if (json) printJson(summary);
   else print(headlineText(headlineRows(summary)));
 }

@@ -1,5 +1,6 @@
-import { type Command, command, ensureNative, realNumber } from '../command.ts';
-import { print, printJson } from '../terminal.ts';
+import type { ParseOptions } from '../../src/run/config.ts';
+import { type Command, command, ensureNative, fetchModel, interruptible, realNumber } from '../command.ts';
+import { print, printJson, say } from '../terminal.ts';
 
 export function runCommand(): Command {
   return command('run', 'the whole chain of a file: data, fine-tuning, evaluation, report; goes on where it stopped', [
@@ -22,8 +23,11 @@ interface RunFlags {
 }
 
 async function run(file: string, { out, budgetUsd, yes, json }: RunFlags): Promise<void> {
-  const { readRunConfig } = await import('../../recipes/run-input.ts');
-  const config = await readRunConfig(file, { output: out, budgetUsd });
+  const { mapModels, readRunConfig } = await import('../../recipes/run-input.ts');
+  const { mappedText } = await import('../../src/run/aliases.ts');
+  const onMapped: ParseOptions['onMapped'] = (mapped) => say(mappedText(mapped));
+  const named = await readRunConfig(file, { output: out, budgetUsd }, { onMapped });
+  const config = await interruptible((signal) => mapModels(named, (model) => fetchModel(model, signal)));
   await ensureNative(); // stages are named by the content of the models they use
   const { withRunContext } = await import('../run-context.ts');
   const chain = await import('../../recipes/run.ts');

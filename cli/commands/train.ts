@@ -1,6 +1,16 @@
 import type { SftConfig } from '../../recipes/sft-config.ts';
-import { Command, command, modelFolder, positiveNumber, realNumber, wholeNumber, withEngine } from '../command.ts';
-import { printJson, progressBar } from '../terminal.ts';
+import { ConfigError } from '../../src/base/errors.ts';
+import {
+  Command,
+  command,
+  fetchModel,
+  modelFolder,
+  positiveNumber,
+  realNumber,
+  wholeNumber,
+  withEngine,
+} from '../command.ts';
+import { printJson, progressBar, say } from '../terminal.ts';
 
 export function trainCommand(): Command {
   return new Command('train').description('train a student').addCommand(sftCommand());
@@ -10,14 +20,25 @@ function sftCommand(): Command {
   return command('sft', 'fine-tune a model on instruction data; goes on where it stopped', [
     'train sft --model builtin --data my-data.json --out my-student',
     'train sft --model base-model --template alpaca --data alpaca.json --epochs 3 --lr 2e-5 --out student',
+    'train sft --model org/name --data alpaca.json --lora-rank 16 --out adapters',
+    'train sft --config sft.yaml --epochs 1',
   ])
-    .requiredOption('--model <folder>', 'model to train: a Hugging Face folder, or builtin')
-    .requiredOption('--data <files...>', 'Alpaca, ShareGPT or messages files')
-    .requiredOption('--out <folder>', 'folder of the trained model, its log and its checkpoints')
+    .option(
+      '--config <file>',
+      'settings in YAML, also by their names in transformers, TRL, PEFT, LLaMA-Factory, Axolotl',
+    )
+    .option('--model <folder>', 'model to train: a Hugging Face folder, org/name on the hub, or builtin')
+    .option('--data <files...>', 'Alpaca, ShareGPT or messages files')
+    .option('--out <folder>', 'folder of the trained model, its log and its checkpoints')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
-    .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
+    .option('--dtype <type>', 'compute in auto, float32 or bfloat16 (default: auto)')
+    .option('--lora-rank <n>', 'train low-rank adapters of this rank, saved as a PEFT folder', positiveNumber)
+    .option('--lora-alpha <n>', 'the adapters count alpha / rank', realNumber)
+    .option('--lora-targets <names...>', 'linear layers that get adapters: q_proj, v_proj, …, or all')
+    .option('--recompute <when>', 'never, or always: a third more work, a fraction of the memory')
     .option('--epochs <n>', 'passes over the data', positiveNumber)
     .option('--lr <rate>', 'peak learning rate', realNumber)
+    .option('--schedule <name>', 'of the learning rate: cosine, linear or constant')
     .option('--warmup-ratio <share>', 'share of the steps spent warming up', realNumber)
     .option('--batch-tokens <n>', 'tokens of one optimizer step', positiveNumber)
     .option('--pack-tokens <n>', 'tokens computed at once: decides the memory', positiveNumber)
@@ -26,6 +47,11 @@ function sftCommand(): Command {
     .option('--weight-decay <n>', 'decoupled weight decay', realNumber)
     .option('--max-grad-norm <n>', 'largest global gradient norm; 0 does not clip', realNumber)
     .option('--checkpoint-every <steps>', 'steps between checkpoints', positiveNumber)
+    .option('--keep-checkpoints <n>', 'how many of the newest to keep while training', positiveNumber)
+    .option('--eval-share <share>', 'share of the rows held out; the best model on them is the result', realNumber)
+    .option('--eval-every-steps <n>', 'steps between evaluations (default: an epoch)', positiveNumber)
+    .option('--early-stopping-patience <n>', 'stop after so many evaluations without a new best', positiveNumber)
+    .option('--on-non-finite <what>', 'stop, or skip the batch')
     .option('--seed <n>', 'order of the data', wholeNumber)
     .option('--threads <n>', 'threads of the engine', positiveNumber)
     .option('--json', 'print one JSON document')
@@ -33,32 +59,47 @@ function sftCommand(): Command {
 }
 
 interface SftFlags {
-  readonly model: string;
-  readonly data: string[];
-  readonly out: string;
+  readonly config?: string;
   readonly threads?: number;
   readonly json?: boolean;
-  readonly lr?: number;
-  readonly checkpointEvery?: number;
+  /** The settings, some by a shorter name that the table of aliases has: out, lr, checkpointEvery. */
   readonly [flag: string]: unknown;
 }
 
-async function runSft({ model, out, lr, checkpointEvery, threads, json, ...rest }: SftFlags): Promise<void> {
-  const { parseConfig } = await import('../../src/run/config.ts');
-  const { sftSchema } = await import('../../recipes/sft-config.ts');
+async function runSft({ config: file, threads, json, ...flags }: SftFlags): Promise<void> {
   const { checkSftInput } = await import('../../recipes/sft-input.ts');
   const { showSft } = await import('../../recipes/show-sft.ts');
-  const flags = {
-    ...rest,
-    model: modelFolder(model),
-    output: out,
-    learningRate: lr,
-    checkpointEverySteps: checkpointEvery,
-  };
-  const config: SftConfig = parseConfig(sftSchema, flags, 'train sft');
+  const config = await sftConfig(file, flags);
   checkSftInput(config);
-  const result = await withEngine({ threads }, (engine, signal) =>
-    showSft(progressBar('training'), (onEvent) => engine.call('sft', config, { signal, onEvent })),
-  );
+  const result = await withEngine({ threads }, async (engine, signal) => {
+    const model = await fetchModel(config.model, signal);
+    return showSft(progressBar('training'), (onEvent) => engine.call('sft', { ...config, model }, { signal, onEvent }));
+  });
   if (json) printJson(result);
+}
+
+/** The file's settings under the flags. Paths in the file count from the working folder. */
+async function sftConfig(file: string | undefined, flags: Readonly<Record<string, unknown>>): Promise<SftConfig> {
+  const { parseConfig, readSettings } = await import('../../src/run/config.ts');
+  const { mappedText } = await import('../../src/run/aliases.ts');
+  const { sftSchema } = await import('../../recipes/sft-config.ts');
+  const { sftAliases } = await import('../../recipes/sft-aliases.ts');
+  if (file === undefined) requireFlags(flags);
+  const where = file === undefined ? 'train sft' : `train sft with ${file}`;
+  const config = parseConfig(sftSchema, file === undefined ? {} : readSettings(file), where, {
+    aliases: { '': sftAliases },
+    overrides: flags,
+    onMapped: (mapped) => say(mappedText(mapped)),
+  });
+  return { ...config, model: modelFolder(config.model) };
+}
+
+/** A file may give them instead. */
+function requireFlags({ model, data, out }: Readonly<Record<string, unknown>>): void {
+  const needed = Object.entries({ '--model <folder>': model, '--data <files...>': data, '--out <folder>': out });
+  const missing = needed.filter(([, value]) => value === undefined).map(([flag]) => flag);
+  if (missing.length === 0) return;
+  throw new ConfigError(`required, and not given: ${missing.join(', ')}`, {
+    hint: 'give them, or settings in a file: --config sft.yaml',
+  });
 }

@@ -1,4 +1,4 @@
-"""Golden values for test/model/gguf*.test.ts and test/text/tokenizer.test.ts, from transformers and tokenizers.
+"""Golden values for test/model/gguf/*.test.ts and test/text/tokenizer.test.ts, from transformers and tokenizers.
 
     /work/peers/venv/bin/python scripts/golden/gguf.py [model.gguf]
 

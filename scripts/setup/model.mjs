@@ -40,7 +40,7 @@ export function modelWheelStep(tools, venv) {
 /** Result: {}; the folder is embeddedModelFolder of src/base/paths.ts. */
 export function modelStep({ places, hashes, run }, wheel) {
   const folder = join(places.state, 'models', 'smollm2-135m-instruct');
-  const converters = join(places.root, 'dist', 'src', 'model');
+  const converter = join(places.root, 'dist', 'src', 'model', 'gguf');
   return {
     name: 'model',
     title: 'embedded model',
@@ -48,7 +48,7 @@ export function modelStep({ places, hashes, run }, wheel) {
     inputs: () => ({
       folder,
       gguf: { name: basename(wheel.file), size: wheel.size },
-      converters: hashes.folder(converters).filter(([path]) => /^gguf[^/]*\.js$/.test(path)),
+      converter: hashes.folder(converter).filter(([path]) => path.endsWith('.js')),
     }),
     isPresent: () => existsSync(join(folder, 'config.json')),
     async run() {

@@ -23,4 +23,11 @@ export const stateFolder =
 
 export const addonFile = join(stateFolder, 'build', 'understudy.node');
 export const embeddedModelFolder = join(stateFolder, 'models', 'smollm2-135m-instruct');
+
+/** Models of the Hugging Face hub. Not below the version: a new one of ours must not download them again. */
+export const hubFolder = join(
+  process.env['UNDERSTUDY_HOME'] ?? (isCheckout ? packageRoot : join(homedir(), '.cache', 'understudy')),
+  'models',
+  'hub',
+);
 export const assetsFolder = join(packageRoot, 'assets');

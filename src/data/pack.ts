@@ -75,6 +75,20 @@ export function encodeDocuments(
   return { documents, receipt };
 }
 
+/** Keeps a share of the documents from training, the same ones for a seed; both parts in the given order. */
+export function holdOut(
+  documents: readonly TokenDocument[],
+  share: number,
+  seed: number,
+): { training: TokenDocument[]; heldOut: TokenDocument[] } {
+  const count = share === 0 ? 0 : Math.max(1, Math.round(documents.length * share));
+  const held = new Set(new Rng('held out', seed).sample(documents, Math.min(count, documents.length - 1)));
+  return {
+    training: documents.filter((document) => !held.has(document)),
+    heldOut: documents.filter((document) => held.has(document)),
+  };
+}
+
 /** Documents computed in one forward. */
 export type Pack = readonly TokenDocument[];
 

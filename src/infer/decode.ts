@@ -5,7 +5,6 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
-import { packedPositions } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
@@ -164,9 +163,8 @@ function prefillGroup(
   prefix: SharedPrefix | undefined,
 ): Tensor {
   const lengths = prompts.map((ids) => ids.length);
-  const positions = packedPositions(lengths, prefix?.length);
-  const attention = cache.prefill(rows, lengths, decoder.rotation(positions), prefix);
-  const ids = fromIntegers(prompts.flat(), [positions.length]);
+  const attention = cache.prefill(rows, lengths, prefix);
+  const ids = fromIntegers(prompts.flat(), [attention.positions.length]);
   let end = 0;
   const lasts = lengths.map((length) => {
     end += length;

@@ -1,12 +1,12 @@
 /**
  * Key/value cache for a batch of rows of unequal length. Prompts are computed packed, without padding, and copied in;
- * afterwards every row grows by one token a step at its own position. A row's unused tail is masked.
+ * afterwards every row grows by one token a step at its own position. A row's unused tail is masked, and what a sliding
+ * window has left behind (it stays in memory).
  *
  * Legend: rows = sequences being decoded; capacity ≥ the longest row; group = query heads per key/value head.
  */
-import { type Attention, type AttentionPrefix, PackedAttention } from '../model/attention.ts';
+import { type Attention, type AttentionPrefix, hidingWindow, PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
-import type { Rotation } from '../model/rotary.ts';
 import { fromFloat32, fromIntegers } from '../torch/convert.ts';
 import { tensorOperator } from '../torch/operator.ts';
 import {
@@ -66,13 +66,8 @@ export class KeyValueCache {
   }
 
   /** Attention for prompts laid side by side: the prefix, if any, and prompt i fill the empty row `rows[i]`. */
-  prefill(
-    rows: readonly number[],
-    lengths: readonly number[],
-    rotation: Rotation,
-    prefix?: AttentionPrefix,
-  ): Attention {
-    const packed = new PackedAttention(lengths, rotation, this.#decoder.dtype, prefix);
+  prefill(rows: readonly number[], lengths: readonly number[], prefix?: AttentionPrefix): Attention {
+    const packed = new PackedAttention(this.#decoder, lengths, prefix);
     const before = prefix?.length ?? 0;
     rows.forEach((row, i) => {
       this.#lengths[row] = before + (lengths[i] as number);
@@ -82,7 +77,8 @@ export class KeyValueCache {
     const write = (cache: Tensor, row: number, at: number, source: Tensor) =>
       copyInto(narrow(select(cache, 0, row), 1, at, source.size(0)), permute(source, [1, 0, 2]));
     return {
-      rotation,
+      positions: packed.positions,
+      rotation: packed.rotation,
       attend: (layer, query, key, value) => {
         const { key: keys, value: values } = this.#layers[layer] as Layer;
         const shared = prefix?.layers[layer];
@@ -109,13 +105,15 @@ export class KeyValueCache {
     const longest = Math.max(...this.#lengths);
     this.#reserve(longest);
     const rows = positions.length;
-    const { numHeads, numKeyValueHeads: heads, headDim: dim } = this.#decoder.config;
+    const { numHeads, numKeyValueHeads: heads, headDim: dim, windows } = this.#decoder.config;
     const at = expand(view(fromIntegers(positions, [rows]), [rows, 1, 1, 1]), [rows, heads, 1, dim]);
-    const mask = this.#mask(longest);
+    const masks = new Map([...new Set(windows)].map((window) => [window, this.#mask(longest, window)]));
     return {
+      positions,
       rotation: this.#decoder.rotation(positions),
       attend: (layer, query, key, value) => {
         const cache = this.#layers[layer] as Layer;
+        const mask = masks.get(windows[layer]);
         scatterInto(cache.key, 2, at, view(key, [rows, heads, 1, dim]));
         scatterInto(cache.value, 2, at, view(value, [rows, heads, 1, dim]));
         const grouped = view(mulScalar(query, dim ** -0.5), [rows, heads, numHeads / heads, dim]);
@@ -137,13 +135,16 @@ export class KeyValueCache {
     releaseAll(this.#layers);
   }
 
-  /** [rows, 1, 1, longest]: −∞ beyond a row's own length; undefined where all rows are equally long. */
-  #mask(longest: number): Tensor | undefined {
+  /** [rows, 1, 1, longest]: −∞ where a row's new token may not look; undefined where all of them may look everywhere. */
+  #mask(longest: number, window: number | undefined): Tensor | undefined {
     const rows = this.#lengths.length;
-    if (this.#lengths.every((length) => length === longest)) return undefined;
+    const hiding = hidingWindow(window, longest);
+    if (hiding === undefined && this.#lengths.every((length) => length === longest)) return undefined;
     const mask = new Float32Array(rows * longest);
     this.#lengths.forEach((length, row) => {
-      mask.fill(Number.NEGATIVE_INFINITY, row * longest + length, (row + 1) * longest);
+      const own = mask.subarray(row * longest, (row + 1) * longest);
+      own.fill(Number.NEGATIVE_INFINITY, length);
+      own.fill(Number.NEGATIVE_INFINITY, 0, Math.max(0, length - (hiding ?? length)));
     });
     return toDtype(fromFloat32(mask, [rows, 1, 1, longest]), this.#decoder.dtype);
   }

@@ -1,7 +1,7 @@
 /** Log-probabilities a model gives to answers that exist already: held-out loss, and the teacher's own judgement. */
 import { setImmediate } from 'node:timers/promises';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
-import { PackedAttention, packedPositions } from '../model/attention.ts';
+import { PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { labelPositions } from '../text/labels.ts';
 import { fromIntegers, toFloat32 } from '../torch/convert.ts';
@@ -107,11 +107,10 @@ function packLogprobs(
   const { positions, targets } = labelPositions(documents);
   const logprobs = scope(() =>
     noGrad(() => {
-      const places = packedPositions(lengths, prefix?.length);
-      const attention = new PackedAttention(lengths, decoder.rotation(places), decoder.dtype, prefix);
+      const attention = new PackedAttention(decoder, lengths, prefix);
       const ids = fromIntegers(
         documents.flatMap((document) => document.ids),
-        [places.length],
+        [attention.positions.length],
       );
       const hidden = indexSelect(decoder.hidden(ids, attention), 0, fromIntegers(positions, [positions.length]));
       return chosenLogprobs(decoder, hidden, targets);

@@ -2,7 +2,7 @@
  * Sequences that begin alike (shown examples, a judge's instructions) have their common beginning computed once: its
  * keys and values in every block, which the rest of each sequence then attends to.
  */
-import { type AttentionPrefix, PackedAttention, packedPositions } from '../model/attention.ts';
+import { type AttentionPrefix, PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
@@ -31,10 +31,10 @@ export function computePrefix(decoder: Decoder, tokens: readonly number[], lengt
   const layers: { key: Tensor; value: Tensor }[] = [];
   scope(() =>
     noGrad(() => {
-      const rotation = decoder.rotation(packedPositions([length]));
-      const packed = new PackedAttention([length], rotation, decoder.dtype);
+      const packed = new PackedAttention(decoder, [length]);
       decoder.hidden(fromIntegers(tokens.slice(0, length), [length]), {
-        rotation,
+        positions: packed.positions,
+        rotation: packed.rotation,
         attend: (layer, query, key, value) => {
           layers.push(keep({ key: clone(key), value: clone(value) }));
           return packed.attend(layer, query, key, value);

@@ -1,11 +1,16 @@
 /** A model directory with all it takes to answer: weights, tokenizer, chat template, stop tokens. */
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { baseFolder, isAdapterFolder } from '../model/adapter-folder.ts';
 import type { Decoder } from '../model/decoder.ts';
-import { loadDecoder, readStopTokens } from '../model/directory.ts';
+import { loadDecoder, readStopTokens, templateFile } from '../model/directory.ts';
+import { mergeAdapters, readAdapterFolder } from '../model/lora.ts';
 import { type ChatTemplate, loadChatTemplate } from '../text/chat-template.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
+import { noGrad } from '../torch/grad.ts';
 import { computesInBf16 } from '../torch/machine.ts';
-import type { Dtype } from '../torch/tensor.ts';
+import { type Dtype, releaseAll } from '../torch/tensor.ts';
 
 export interface LoadedModel {
   readonly folder: string;
@@ -21,13 +26,27 @@ export type ComputeDtype = 'auto' | 'float32' | 'bfloat16';
 export const resolveDtype = (dtype: ComputeDtype): Dtype =>
   dtype !== 'auto' ? dtype : computesInBf16() ? 'bfloat16' : 'float32';
 
-/** The tokenizer and template are read first: they fail in milliseconds, weights may take a while. */
+/**
+ * A model folder, or a PEFT folder of adapters, which are merged into the model they belong to. The tokenizer and template
+ * are read first: they fail in milliseconds, weights may take a while.
+ */
 export function loadModel(
   folder: string,
   options: { dtype: ComputeDtype; template?: string | undefined },
 ): LoadedModel {
-  const tokenizer = loadTokenizer(folder);
-  const template = loadChatTemplate(folder, tokenizer, options.template);
-  const decoder = loadDecoder(folder, resolveDtype(options.dtype));
-  return { folder, decoder, tokenizer, template, stopTokens: readStopTokens(folder, decoder.config) };
+  const base = isAdapterFolder(folder) ? baseFolder(folder) : folder;
+  const tokenizer = loadTokenizer(base);
+  const ownTemplate = join(folder, templateFile);
+  const template = loadChatTemplate(
+    base,
+    tokenizer,
+    options.template ?? (existsSync(ownTemplate) ? ownTemplate : undefined),
+  );
+  const decoder = loadDecoder(base, resolveDtype(options.dtype));
+  if (base !== folder) {
+    const { adapters } = readAdapterFolder(folder, 'float32');
+    noGrad(() => mergeAdapters(decoder.parameters, adapters));
+    releaseAll(adapters);
+  }
+  return { folder, decoder, tokenizer, template, stopTokens: readStopTokens(base, decoder.config) };
 }

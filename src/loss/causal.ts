@@ -8,12 +8,12 @@
 import type { LabelPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { grad, noGrad } from '../torch/grad.ts';
-import { inPlaceOperator } from '../torch/operator.ts';
 import {
   addInto,
   cat,
   crossEntropy,
   detach,
+  indexCopyInto,
   indexSelect,
   item,
   linear,
@@ -24,15 +24,14 @@ import {
 } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 
-const indexCopyInto = inPlaceOperator<[Tensor, number, Tensor, Tensor]>('aten::index_copy_');
-
 export interface CausalLoss {
   /** Σ of −log p over the labels, in nats. */
   readonly lossSum: number;
   /** Of scale · Σ loss, with respect to the last block's output [tokens, hidden]. */
   readonly gradHidden: Tensor;
-  readonly gradNorm: Tensor;
-  readonly gradHead: Tensor;
+  /** In the order of `normParameters`; none where norm and head are frozen. */
+  readonly gradNorms: readonly Tensor[];
+  readonly gradHead: Tensor | undefined;
 }
 
 /** Logits in fp32 take 4 · vocab bytes a row: 100 MB at 512 rows of a 49,152-word vocabulary. */
@@ -45,11 +44,11 @@ const defaultChunk = 512;
 export function causalLoss(
   hidden: Tensor,
   norm: (x: Tensor) => Tensor,
-  normWeight: Tensor,
+  normParameters: readonly Tensor[],
   head: Tensor,
   labels: LabelPositions,
   scale: number,
-  chunk = defaultChunk,
+  { frozen = false, chunk = defaultChunk }: { frozen?: boolean; chunk?: number } = {},
 ): CausalLoss {
   return scope(() => {
     const count = labels.positions.length;
@@ -67,16 +66,19 @@ export function causalLoss(
         const logits = toDtype(linear(leaf, head), 'float32'); // [chunk, vocab]
         const loss = crossEntropy(logits, narrow(targets, 0, start, length), null, 2);
         lossSum += item(loss);
-        const [gradLeaf, gradChunk] = grad([mulScalar(loss, scale)], [leaf, head]) as [Tensor, Tensor];
+        const inputs = frozen ? [leaf] : [leaf, head];
+        const [gradLeaf, gradChunk] = grad([mulScalar(loss, scale)], inputs) as [Tensor, Tensor?];
         return { gradLeaf, gradChunk };
       });
       gradParts.push(part.gradLeaf);
+      if (!part.gradChunk) continue;
       gradHead = gradHead === undefined ? part.gradChunk : addInto(gradHead, part.gradChunk);
       if (gradHead !== part.gradChunk) part.gradChunk.release();
     }
     const gradNormed = gradParts.length === 1 ? (gradParts[0] as Tensor) : cat(gradParts, 0);
-    const [gradRows, gradNorm] = grad([normed], [rows, normWeight], { gradOutputs: [gradNormed] }) as [Tensor, Tensor];
+    const inputs = frozen ? [rows] : [rows, ...normParameters];
+    const [gradRows, ...gradNorms] = grad([normed], inputs, { gradOutputs: [gradNormed] }) as [Tensor, ...Tensor[]];
     const gradHidden = indexCopyInto(zeros(hidden.shape, hidden.dtype), 0, at, gradRows);
-    return { lossSum, gradHidden, gradNorm, gradHead: gradHead as Tensor };
+    return { lossSum, gradHidden, gradNorms, gradHead };
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Causal attention over documents that lie side by side without padding: no token sees another document. Short
- * documents use plain batched products (on CPU their backward is several times faster than flash attention's), long
+ * Causal attention over documents that lie side by side without padding: no token sees another document, nor, in blocks
+ * with a sliding window, a token further back than the window. Short documents use plain batched products (on CPU their backward is several times faster than flash attention's), long
  * ones libtorch's fused attention, whose memory grows linearly.
  *
  * Legend: tokens = Σ document lengths; seq = one document's length; total = seq and the prefix before it; group = query
@@ -25,19 +25,30 @@ import {
   view,
 } from '../torch/ops.ts';
 import type { Dtype, Tensor } from '../torch/tensor.ts';
+import type { ModelConfig } from './config.ts';
 import type { Rotation } from './rotary.ts';
 
 /** How the tokens of one forward belong together; the block asks it to attend and does not know the layout. */
 export interface Attention {
-  readonly rotation: Rotation;
-  /** Rotated query [tokens, heads, dim], rotated key and value [tokens, keyValueHeads, dim] → [tokens, heads · dim]. */
+  /** Of each token in its document, from 0. */
+  readonly positions: readonly number[];
+  /** By these positions; undefined where the model has learned positions instead. */
+  readonly rotation: Rotation | undefined;
+  /** Query [tokens, heads, dim], key and value [tokens, keyValueHeads, dim], rotated → [tokens, heads · dim]. */
   attend(layer: number, query: Tensor, key: Tensor, value: Tensor): Tensor;
+}
+
+/** What attention has to know of a decoder. */
+export interface AttendingModel {
+  readonly dtype: Dtype;
+  readonly config: Pick<ModelConfig, 'windows'>;
+  rotation(positions: readonly number[]): Rotation | undefined;
 }
 
 /** What every document continues: the same tokens, already computed. In inference only. */
 export interface AttentionPrefix {
   readonly length: number;
-  /** By block: rotated keys, and values, [length, keyValueHeads, dim]. */
+  /** By block: keys, rotated where the model rotates, and values, [length, keyValueHeads, dim]. */
   readonly layers: readonly { readonly key: Tensor; readonly value: Tensor }[];
 }
 
@@ -49,32 +60,49 @@ export const packedPositions = (lengths: readonly number[], start = 0): number[]
 const fusedFrom = 1024;
 
 const upperTriangle = tensorOperator<[Tensor, number]>('aten::triu');
+const lowerTriangle = tensorOperator<[Tensor, number]>('aten::tril');
 
-/** [seq, before + seq]: 0 where a token may look, −∞ at later tokens. */
-const causalMask = (seq: number, before: number, dtype: Dtype): Tensor =>
-  upperTriangle(full([seq, before + seq], Number.NEGATIVE_INFINITY, dtype), before + 1);
+/** The window where it hides any of `total` tokens from the last. */
+export const hidingWindow = (window: number | undefined, total: number): number | undefined =>
+  window !== undefined && window < total ? window : undefined;
+
+/** [seq, before + seq]: 0 where a token may look, −∞ at later tokens and at those its window has left behind. */
+function causalMask(seq: number, before: number, window: number | undefined, dtype: Dtype): Tensor {
+  const hidden = full([seq, before + seq], Number.NEGATIVE_INFINITY, dtype);
+  const later = upperTriangle(hidden, before + 1);
+  return window === undefined ? later : add(later, lowerTriangle(hidden, before - window));
+}
 
 export class PackedAttention implements Attention {
-  readonly rotation: Rotation;
+  readonly positions: readonly number[];
+  readonly rotation: Rotation | undefined;
   readonly #lengths: readonly number[];
+  readonly #windows: readonly (number | undefined)[];
   readonly #prefix: AttentionPrefix | undefined;
-  readonly #masks = new Map<number, Tensor>();
+  readonly #masks = new Map<string, Tensor>();
 
-  /** Make it inside the scope that uses it: its masks belong to that scope. */
-  constructor(lengths: readonly number[], rotation: Rotation, dtype: Dtype, prefix?: AttentionPrefix) {
+  /** Make it inside the scope that uses it: its rotation and masks belong to that scope. */
+  constructor(model: AttendingModel, lengths: readonly number[], prefix?: AttentionPrefix) {
+    this.positions = packedPositions(lengths, prefix?.length);
+    this.rotation = model.rotation(this.positions);
     this.#lengths = lengths;
-    this.rotation = rotation;
+    this.#windows = model.config.windows;
     this.#prefix = prefix;
-    for (const seq of lengths) {
-      // libtorch's own causal mask knows no tokens before the first.
-      if ((prefix || seq < fusedFrom) && !this.#masks.has(seq)) {
-        this.#masks.set(seq, causalMask(seq, prefix?.length ?? 0, dtype));
+    const before = prefix?.length ?? 0;
+    for (const window of new Set(this.#windows)) {
+      for (const seq of lengths) {
+        const hiding = hidingWindow(window, before + seq);
+        const name = maskName(seq, hiding);
+        // libtorch's own causal mask knows no tokens before the first, and no window.
+        const needed = prefix !== undefined || hiding !== undefined || seq < fusedFrom;
+        if (needed && !this.#masks.has(name)) this.#masks.set(name, causalMask(seq, before, hiding, model.dtype));
       }
     }
   }
 
   attend(layer: number, query: Tensor, key: Tensor, value: Tensor): Tensor {
     const before = this.#prefix?.layers[layer];
+    const window = this.#windows[layer];
     let start = 0;
     const parts = this.#lengths.map((seq) => {
       const [q, ownKey, ownValue] = [query, key, value].map((x) => narrow(x, 0, start, seq)) as [
@@ -85,12 +113,15 @@ export class PackedAttention implements Attention {
       start += seq;
       const k = before ? cat([before.key, ownKey], 0) : ownKey;
       const v = before ? cat([before.value, ownValue], 0) : ownValue;
-      const mask = this.#masks.get(seq);
-      return mask && k.size(0) < fusedFrom ? attendByProducts(q, k, v, mask) : attendFused(q, k, v, mask);
+      const total = k.size(0);
+      const mask = this.#masks.get(maskName(seq, hidingWindow(window, total)));
+      return mask && total < fusedFrom ? attendByProducts(q, k, v, mask) : attendFused(q, k, v, mask);
     });
     return parts.length === 1 ? (parts[0] as Tensor) : cat(parts, 0); // [tokens, heads · dim]
   }
 }
+
+const maskName = (seq: number, window: number | undefined): string => `${seq}/${window ?? ''}`;
 
 /** One document; `mask` [seq, total] is added to the scores. */
 function attendByProducts(query: Tensor, key: Tensor, value: Tensor, mask: Tensor): Tensor {

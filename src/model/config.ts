@@ -1,22 +1,20 @@
 /**
- * What a model is, read from a Hugging Face `config.json`. The Llama family only; every setting that would change
- * the arithmetic and that we do not compute is refused by name, never ignored.
+ * What a model is, read from a Hugging Face `config.json`. Families of models (families.ts) differ in this description;
+ * every setting that would change the arithmetic and that we do not compute is refused by name, never ignored. Dropout
+ * is no part of it: nothing is dropped, in training neither.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { readJson } from '../base/jsonl.ts';
-
-/** Rotary frequencies stretched as Llama 3.1 does (Dubey et al. 2024, arXiv 2407.21783). */
-export interface Llama3Scaling {
-  readonly factor: number;
-  readonly lowFrequencyFactor: number;
-  readonly highFrequencyFactor: number;
-  readonly originalMaxPositions: number;
-}
+import { families, type Refuse, supportedFamilies } from './families.ts';
+import type { Rotary } from './rotary-scaling.ts';
 
 export interface ModelConfig {
+  /** `model_type` of the file. */
+  readonly family: string;
+  readonly architecture: 'llama' | 'opt';
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly intermediateSize: number;
@@ -25,8 +23,14 @@ export interface ModelConfig {
   readonly numKeyValueHeads: number;
   readonly headDim: number;
   readonly normEpsilon: number;
-  readonly ropeTheta: number;
-  readonly ropeScaling: Llama3Scaling | undefined;
+  /** Which linear layers of a block add a bias. */
+  readonly biases: { readonly queryKeyValue: boolean; readonly output: boolean; readonly mlp: boolean };
+  /** Whether every query and key head is normed before it is rotated. */
+  readonly headNorms: boolean;
+  /** By block: how many tokens a token sees, itself among them; undefined: all before it. */
+  readonly windows: readonly (number | undefined)[];
+  /** undefined: positions are learned. */
+  readonly rotary: Rotary | undefined;
   readonly maxPositions: number;
   readonly tiedEmbeddings: boolean;
   readonly eosTokenIds: readonly number[];
@@ -34,38 +38,12 @@ export interface ModelConfig {
   readonly source: Readonly<Record<string, unknown>>;
 }
 
-const count = z.number().int().positive();
-const tokenIds = z.union([z.number().int(), z.array(z.number().int())]).nullish();
-const ropeSchema = z.looseObject({
-  rope_type: z.string().optional(),
-  type: z.string().optional(),
-  rope_theta: z.number().positive().optional(),
-  factor: z.number().optional(),
-  low_freq_factor: z.number().optional(),
-  high_freq_factor: z.number().optional(),
-  original_max_position_embeddings: count.optional(),
-});
-
-const configSchema = z.looseObject({
-  architectures: z.array(z.string()).optional(),
+/** What every family's file says in the same words. */
+const commonSchema = z.looseObject({
   model_type: z.string(),
-  vocab_size: count,
-  hidden_size: count,
-  intermediate_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  num_key_value_heads: count.optional(),
-  head_dim: count.nullish(),
-  hidden_act: z.string().default('silu'),
-  rms_norm_eps: z.number().positive().default(1e-6),
-  rope_theta: z.number().positive().optional(),
-  rope_scaling: ropeSchema.nullish(),
-  rope_parameters: ropeSchema.nullish(),
-  max_position_embeddings: count.default(2048),
-  tie_word_embeddings: z.boolean().default(false),
-  attention_bias: z.boolean().default(false),
-  mlp_bias: z.boolean().default(false),
-  eos_token_id: tokenIds,
+  eos_token_id: z.union([z.number().int(), z.array(z.number().int())]).nullish(),
+  quantization_config: z.unknown().optional(),
+  is_causal: z.boolean().nullish(),
 });
 
 export function readModelConfig(folder: string): ModelConfig {
@@ -84,55 +62,37 @@ export function readModelConfig(folder: string): ModelConfig {
 }
 
 export function parseModelConfig(value: unknown, file = 'config.json'): ModelConfig {
-  const parsed = configSchema.safeParse(value);
-  if (!parsed.success) {
-    throw new DataError(
-      file,
-      parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })),
-    );
-  }
-  const raw = parsed.data;
-  const refuse = (message: string): never => {
-    throw new DataError(file, { message }, { hint: 'supported: the Llama family (Llama 2 and 3, SmolLM2, TinyLlama)' });
+  const refuse: Refuse = (message) => {
+    throw new DataError(file, { message }, { hint: `supported: ${supportedFamilies}` });
   };
-  if (raw.model_type !== 'llama') refuse(`model type "${raw.model_type}" is not supported`);
-  if (raw.hidden_act !== 'silu') refuse(`activation "${raw.hidden_act}" is not supported`);
-  if (raw.attention_bias || raw.mlp_bias) refuse('biases in attention or MLP are not supported');
-  const numKeyValueHeads = raw.num_key_value_heads ?? raw.num_attention_heads;
-  if (raw.num_attention_heads % numKeyValueHeads !== 0) {
-    refuse(`${raw.num_attention_heads} heads cannot share ${numKeyValueHeads} key/value heads evenly`);
-  }
-  const rope = raw.rope_parameters ?? raw.rope_scaling ?? {};
-  return {
-    vocabSize: raw.vocab_size,
-    hiddenSize: raw.hidden_size,
-    intermediateSize: raw.intermediate_size,
-    numLayers: raw.num_hidden_layers,
-    numHeads: raw.num_attention_heads,
-    numKeyValueHeads,
-    headDim: raw.head_dim ?? raw.hidden_size / raw.num_attention_heads,
-    normEpsilon: raw.rms_norm_eps,
-    ropeTheta: rope.rope_theta ?? raw.rope_theta ?? 10_000,
-    ropeScaling: parseScaling(rope, refuse),
-    maxPositions: raw.max_position_embeddings,
-    tiedEmbeddings: raw.tie_word_embeddings,
-    eosTokenIds: asList(raw.eos_token_id),
-    source: value as Record<string, unknown>,
+  const parse = <T>(schema: z.ZodType<T>, input: unknown): T => {
+    const parsed = schema.safeParse(input);
+    if (parsed.success) return parsed.data;
+    const issues = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
+    throw new DataError(file, issues);
   };
+  const common = parse(commonSchema, value);
+  const source = value as Readonly<Record<string, unknown>>;
+  const family = families.get(common.model_type) ?? refuse(`model type "${common.model_type}" is not supported`);
+  if (common.quantization_config) refuse('quantized weights (quantization_config) are not supported');
+  if (common.is_causal === false) refuse('attention to later tokens (is_causal: false) is not supported');
+  const config: ModelConfig = {
+    ...family(source, parse, refuse),
+    family: common.model_type,
+    eosTokenIds: asList(common.eos_token_id),
+    source,
+  };
+  checkHeads(config, refuse);
+  return config;
 }
 
 export const asList = (ids: number | readonly number[] | null | undefined): readonly number[] =>
   ids === null || ids === undefined ? [] : typeof ids === 'number' ? [ids] : ids;
 
-function parseScaling(rope: z.infer<typeof ropeSchema>, refuse: (message: string) => never): Llama3Scaling | undefined {
-  const kind = rope.rope_type ?? rope.type ?? 'default';
-  if (kind === 'default') return undefined;
-  if (kind !== 'llama3') return refuse(`rotary scaling "${kind}" is not supported (known: default, llama3)`);
-  const { factor, low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: original } = rope;
-  if (factor === undefined || low === undefined || high === undefined || original === undefined) {
-    return refuse(
-      'llama3 rotary scaling needs factor, low_freq_factor, high_freq_factor and original_max_position_embeddings',
-    );
+function checkHeads({ hiddenSize, numHeads, numKeyValueHeads, headDim, rotary }: ModelConfig, refuse: Refuse): void {
+  if (numHeads % numKeyValueHeads !== 0) {
+    refuse(`${numHeads} heads cannot share ${numKeyValueHeads} key/value heads evenly`);
   }
-  return { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalMaxPositions: original };
+  if (!Number.isInteger(headDim)) refuse(`${numHeads} heads cannot share a width of ${hiddenSize} evenly`);
+  if (rotary && headDim % 2 !== 0) refuse(`a rotated head needs an even width, got ${headDim}`);
 }

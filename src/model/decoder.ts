@@ -1,74 +1,98 @@
 /**
- * The Llama decoder (Touvron et al. 2023, arXiv 2302.13971): RMSNorm, rotary attention with grouped queries, SwiGLU.
- * Works on tokens side by side, [tokens, hidden]; which of them belong together is the Attention's business, so that
- * training, scoring, prefill and decoding run the same blocks. Blocks are separate calls: the training executor walks
- * them one by one.
+ * A decoder: parameters by name, and the way from token ids to logits. What a block computes is its architecture's
+ * business (llama.ts, opt.ts). Works on tokens side by side, [tokens, hidden]; which of them belong together is the
+ * Attention's business, so that training, scoring, prefill and decoding run the same blocks. Blocks are separate calls:
+ * the training executor walks them one by one.
  */
 import { invariant } from '../base/errors.ts';
-import { add, embedding, linear, mul, rmsNorm, silu, view } from '../torch/ops.ts';
+import { add, embedding, linear } from '../torch/ops.ts';
 import { type Dtype, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
+import type { Architecture, Describe, Part } from './architecture.ts';
 import type { Attention } from './attention.ts';
 import type { ModelConfig } from './config.ts';
-import { type Rotation, rotaryFrequencies, rotate, rotationAt } from './rotary.ts';
+import { llama } from './llama.ts';
+import { type Adapters, adapterParameters } from './lora.ts';
+import { opt } from './opt.ts';
+import { type Rotation, rotationAt } from './rotary.ts';
+import { type RotarySpectrum, rotarySpectrum } from './rotary-scaling.ts';
+
+const architectures: Readonly<Record<ModelConfig['architecture'], Architecture>> = { llama, opt };
+
+const headName = 'lm_head.weight';
+const blockRoot = ({ root }: Architecture, layer: number): string => `${root}.layers.${layer}`;
 
 /** Parameter names as Hugging Face spells them, with their shapes, in the order of the forward pass. */
 export function parameterShapes(config: ModelConfig): Map<string, readonly number[]> {
-  const { hiddenSize, intermediateSize, numHeads, numKeyValueHeads, headDim, vocabSize } = config;
-  const shapes = new Map<string, readonly number[]>([['model.embed_tokens.weight', [vocabSize, hiddenSize]]]);
-  for (let layer = 0; layer < config.numLayers; layer++) {
-    const block: Record<keyof BlockWeights, readonly number[]> = {
-      inputNorm: [hiddenSize],
-      query: [numHeads * headDim, hiddenSize],
-      key: [numKeyValueHeads * headDim, hiddenSize],
-      value: [numKeyValueHeads * headDim, hiddenSize],
-      output: [hiddenSize, numHeads * headDim],
-      postAttentionNorm: [hiddenSize],
-      gate: [intermediateSize, hiddenSize],
-      up: [intermediateSize, hiddenSize],
-      down: [hiddenSize, intermediateSize],
+  const architecture = architectures[config.architecture];
+  const shapes = new Map<string, readonly number[]>();
+  const within =
+    (root: string): Describe<void> =>
+    (name, weight, bias) => {
+      shapes.set(`${root}.${name}.weight`, weight);
+      if (bias) shapes.set(`${root}.${name}.bias`, weight.slice(0, 1));
     };
-    for (const part of blockParts) shapes.set(blockParameterName(layer, part), block[part]);
+  architecture.tables(config, within(architecture.root));
+  for (let layer = 0; layer < config.numLayers; layer++) {
+    architecture.blockParts(config, within(blockRoot(architecture, layer)));
   }
-  shapes.set('model.norm.weight', [hiddenSize]);
-  if (!config.tiedEmbeddings) shapes.set('lm_head.weight', [vocabSize, hiddenSize]);
+  architecture.finalNormPart(config, within(architecture.root));
+  if (!config.tiedEmbeddings) shapes.set(headName, [config.vocabSize, config.hiddenSize]);
   return shapes;
 }
 
-const blockNames = {
-  inputNorm: 'input_layernorm',
-  query: 'self_attn.q_proj',
-  key: 'self_attn.k_proj',
-  value: 'self_attn.v_proj',
-  output: 'self_attn.o_proj',
-  postAttentionNorm: 'post_attention_layernorm',
-  gate: 'mlp.gate_proj',
-  up: 'mlp.up_proj',
-  down: 'mlp.down_proj',
-} as const;
+export interface Parameter {
+  readonly name: string;
+  readonly tensor: Tensor;
+}
 
-type BlockPart = keyof typeof blockNames;
-export type BlockWeights = Readonly<Record<BlockPart, Tensor>>;
-const blockParts = Object.keys(blockNames) as BlockPart[];
-const blockParameterName = (layer: number, part: BlockPart): string =>
-  `model.layers.${layer}.${blockNames[part]}.weight`;
+/** A table of the embedding, and which row each token takes: int64 [tokens]. */
+export interface Lookup {
+  readonly name: string;
+  readonly table: Tensor;
+  readonly rows: Tensor;
+}
+
+interface Block {
+  readonly parts: Readonly<Record<string, Part | undefined>>;
+  readonly parameters: readonly Parameter[];
+}
 
 export class Decoder {
   readonly config: ModelConfig;
   readonly dtype: Dtype;
   /** By Hugging Face name. Owned by the decoder: they live until `release`. */
   readonly parameters: ReadonlyMap<string, Tensor>;
-  readonly #blocks: readonly BlockWeights[];
-  readonly #frequencies: Float64Array;
+  /** Where there are any, they alone are to be trained. Owned as the parameters are. */
+  readonly adapters: Adapters;
+  readonly finalNormParameters: readonly Parameter[];
+  /** Of the output head's weight, which is the token embedding where they are tied. */
+  readonly headName: string;
+  readonly #architecture: Architecture;
+  readonly #tables: readonly Parameter[];
+  readonly #blocks: readonly Block[];
+  readonly #finalNorm: Part;
+  readonly #spectrum: RotarySpectrum | undefined;
 
-  constructor(config: ModelConfig, parameters: ReadonlyMap<string, Tensor>) {
+  constructor(config: ModelConfig, parameters: ReadonlyMap<string, Tensor>, adapters: Adapters = new Map()) {
     this.config = config;
     this.parameters = parameters;
-    this.dtype = this.embeddingWeight.dtype;
-    this.#frequencies = rotaryFrequencies(config);
+    this.adapters = adapters;
+    const architecture = architectures[config.architecture];
+    this.#architecture = architecture;
+    const tables: Parameter[] = [];
+    architecture.tables(config, this.#partsWithin(architecture.root, tables));
+    this.#tables = tables;
     this.#blocks = Array.from({ length: config.numLayers }, (_, layer) => {
-      const weights = blockParts.map((part) => [part, this.parameter(blockParameterName(layer, part))]);
-      return Object.fromEntries(weights) as BlockWeights;
+      const ofBlock: Parameter[] = [];
+      const parts = architecture.blockParts(config, this.#partsWithin(blockRoot(architecture, layer), ofBlock));
+      return { parts, parameters: ofBlock };
     });
+    const ofNorm: Parameter[] = [];
+    this.#finalNorm = architecture.finalNormPart(config, this.#partsWithin(architecture.root, ofNorm));
+    this.finalNormParameters = ofNorm;
+    this.headName = config.tiedEmbeddings ? (tables[0] as Parameter).name : headName;
+    this.dtype = this.headWeight.dtype;
+    this.#spectrum = config.rotary && rotarySpectrum(config.rotary, config.headDim);
   }
 
   parameter(name: string): Tensor {
@@ -77,51 +101,55 @@ export class Decoder {
     return tensor;
   }
 
+  /** What is to be trained, by name: the adapters where there are any, else all parameters. */
+  get trainable(): ReadonlyMap<string, Tensor> {
+    return this.adapters.size > 0 ? adapterParameters(this.adapters) : this.parameters;
+  }
+
   get numLayers(): number {
     return this.config.numLayers;
   }
 
-  get embeddingWeight(): Tensor {
-    return this.parameter('model.embed_tokens.weight');
-  }
-
-  get normWeight(): Tensor {
-    return this.parameter('model.norm.weight');
-  }
-
-  /** [vocab, hidden]: the output head, which is the embedding where they are tied. */
+  /** [vocab, hidden] */
   get headWeight(): Tensor {
-    return this.config.tiedEmbeddings ? this.embeddingWeight : this.parameter('lm_head.weight');
+    return this.parameter(this.headName);
   }
 
-  blockParameters(layer: number): { name: string; tensor: Tensor }[] {
-    return blockParts.map((part) => {
-      const name = blockParameterName(layer, part);
-      return { name, tensor: this.parameter(name) };
-    });
+  /** What of a block is to be trained. */
+  blockParameters(layer: number): readonly Parameter[] {
+    const { parameters } = this.#blocks[layer] as Block;
+    if (this.adapters.size === 0) return parameters;
+    const root = `${blockRoot(this.#architecture, layer)}.`;
+    const ofBlock = new Map([...this.adapters].filter(([name]) => name.startsWith(root)));
+    return [...adapterParameters(ofBlock)].map(([name, tensor]) => ({ name, tensor }));
   }
 
-  rotation(positions: readonly number[]): Rotation {
-    return rotationAt(positions, this.#frequencies, this.dtype);
+  /** undefined where positions are learned. */
+  rotation(positions: readonly number[]): Rotation | undefined {
+    return this.#spectrum && rotationAt(positions, this.#spectrum, this.dtype);
   }
 
-  /** tokens [tokens] int64 → [tokens, hidden] */
-  embed(tokens: Tensor): Tensor {
-    return embedding(this.embeddingWeight, tokens);
+  /** tokens int64 [tokens]: the rows that add up to their embedding. */
+  lookups(tokens: Tensor, positions: readonly number[]): Lookup[] {
+    const rows = this.#architecture.rows(tokens, positions);
+    return this.#tables.map(({ name, tensor }, i) => ({ name, table: tensor, rows: rows[i] as Tensor }));
+  }
+
+  /** tokens int64 [tokens] → [tokens, hidden] */
+  embed(tokens: Tensor, positions: readonly number[]): Tensor {
+    return this.lookups(tokens, positions)
+      .map(({ table, rows }) => embedding(table, rows))
+      .reduce((sum, embedded) => add(sum, embedded));
   }
 
   /** One block: x [tokens, hidden] → [tokens, hidden]. */
   block(layer: number, x: Tensor, attention: Attention): Tensor {
-    const weights = this.#blocks[layer] as BlockWeights;
-    const afterAttention = add(x, this.#attend(layer, weights, this.#norm(x, weights.inputNorm), attention));
-    const normed = this.#norm(afterAttention, weights.postAttentionNorm);
-    const gated = mul(silu(linear(normed, weights.gate)), linear(normed, weights.up)); // [tokens, intermediate]
-    return add(afterAttention, linear(gated, weights.down));
+    return this.#architecture.block(x, (this.#blocks[layer] as Block).parts, attention, layer, this.config);
   }
 
   /** x [tokens, hidden], after the last block → normed, ready for the head. */
   finalNorm(x: Tensor): Tensor {
-    return this.#norm(x, this.normWeight);
+    return this.#architecture.norm(x, this.#finalNorm, this.config);
   }
 
   /** normed [tokens, hidden] → logits [tokens, vocab], in the model's dtype. */
@@ -131,7 +159,7 @@ export class Decoder {
 
   /** tokens [tokens] → normed hidden states [tokens, hidden]. For inference: a block's memory is free after it. */
   hidden(tokens: Tensor, attention: Attention): Tensor {
-    let x = this.embed(tokens);
+    let x = scope(() => this.embed(tokens, attention.positions));
     for (let layer = 0; layer < this.numLayers; layer++) {
       const input = x;
       x = scope(() => this.block(layer, input, attention));
@@ -141,19 +169,23 @@ export class Decoder {
   }
 
   release(): void {
-    releaseAll(this.parameters);
+    releaseAll([this.parameters, this.adapters]);
   }
 
-  #norm(x: Tensor, weight: Tensor): Tensor {
-    return rmsNorm(x, [this.config.hiddenSize], weight, this.config.normEpsilon);
-  }
-
-  #attend(layer: number, weights: BlockWeights, x: Tensor, attention: Attention): Tensor {
-    const { headDim, numHeads, numKeyValueHeads } = this.config;
-    const tokens = x.size(0);
-    const query = rotate(view(linear(x, weights.query), [tokens, numHeads, headDim]), attention.rotation);
-    const key = rotate(view(linear(x, weights.key), [tokens, numKeyValueHeads, headDim]), attention.rotation);
-    const value = view(linear(x, weights.value), [tokens, numKeyValueHeads, headDim]);
-    return linear(attention.attend(layer, query, key, value), weights.output);
+  /** Finds the parameters of the parts described to it, and lists them in `found`. */
+  #partsWithin(root: string, found: Parameter[]): Describe<Part> {
+    const find = (name: string): Tensor => {
+      const tensor = this.parameter(name);
+      found.push({ name, tensor });
+      return tensor;
+    };
+    return (name, _weight, bias) => {
+      const part = `${root}.${name}`;
+      return {
+        weight: find(`${part}.weight`),
+        bias: bias ? find(`${part}.bias`) : null,
+        adapter: this.adapters.get(part),
+      };
+    };
   }
 }

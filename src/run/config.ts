@@ -1,24 +1,108 @@
-/** Settings against their zod schema: every wrong one is named at once, an unknown one with the nearest known name. */
+/**
+ * Settings, read from YAML and held against their zod schema: every wrong one is named at once, an unknown one with the
+ * nearest known name. Names of other tools are taken for ours where a table says so (aliases.ts).
+ */
+import { parse, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
-import { ConfigError } from '../base/errors.ts';
+import { ConfigError, DataError } from '../base/errors.ts';
+import { readText } from '../base/jsonl.ts';
 import { nearestName } from '../base/nearest.ts';
+import { isObject } from '../base/rows.ts';
+import { type AliasTable, layOver, type Mapped, resolveAliases, type Settings, suggestibleNames } from './aliases.ts';
 
-/** `where` names the source in messages: a file, or a command. Members that are undefined count as not given. */
-export function parseConfig<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {
-  const parsed = schema.safeParse(dropUndefined(value));
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.flatMap((issue) => describe(issue, schema));
-  throw new ConfigError(problems.map((problem) => `${where}: ${problem}`).join('\n'));
+/** Tables by the section they are for: a top name, or '' for the top itself. */
+type AliasTables = Readonly<Record<string, AliasTable>>;
+
+export interface ParseOptions {
+  /** Other names for settings; other spellings of our own names are taken with them. */
+  readonly aliases?: AliasTables;
+  /** Go before the settings in `value`, each under any of its names: flags before a file. */
+  readonly overrides?: Settings;
+  /** What was called otherwise in `value`, if anything; flags are not told of. */
+  readonly onMapped?: (mapped: readonly Mapped[]) => void;
 }
 
-function describe(issue: z.core.$ZodIssue, schema: z.ZodType): string[] {
+/**
+ * `where` names the source in messages: a file, or a command. Members that are undefined count as not given. Throws
+ * ConfigError with all that is wrong: first with the names, then with the values.
+ */
+export function parseConfig<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  where: string,
+  { aliases = {}, overrides = {}, onMapped }: ParseOptions = {},
+): z.output<Schema> {
+  const given = ourNames(schema, dropUndefined(value), aliases, where);
+  const over = ourNames(schema, dropUndefined(overrides), aliases, where);
+  const mapped = [...given.mapped, ...over.mapped];
+  const layers = [given.value, over.value].filter(isObject);
+  const parsed = schema.safeParse(isObject(value) ? layers.reduce(layOver, {}) : value);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap((issue) => describe(issue, schema, aliases, mapped));
+    throw new ConfigError(problems.map((problem) => `${where}: ${problem}`).join('\n'));
+  }
+  if (given.mapped.length > 0) onMapped?.(given.mapped);
+  return parsed.data;
+}
+
+/** Settings of a YAML file as they stand there. */
+export function readSettings(file: string): Settings {
+  let value: unknown;
+  try {
+    value = parse(readText(file));
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    const row = error.linePos?.[0].line;
+    throw new DataError(file, { ...(row !== undefined && { row }), message: error.message.split('\n')[0] ?? '' });
+  }
+  if (!isObject(value)) throw new DataError(file, { message: 'expected settings as key: value lines' });
+  return value;
+}
+
+/** Every section that has a table, under our names; `mapped` has full names. */
+function ourNames(
+  schema: z.ZodType,
+  value: unknown,
+  aliases: AliasTables,
+  where: string,
+): { value: unknown; mapped: Mapped[] } {
+  const mapped: Mapped[] = [];
+  let all = value;
+  for (const [section, table] of Object.entries(aliases)) {
+    const path = section === '' ? [] : [section];
+    const within = isObject(all) && section !== '' ? all[section] : all;
+    if (!isObject(all) || !isObject(within)) continue;
+    const own = knownKeys(schema, path).map((to) => ({ to, from: [] }));
+    const prefix = path.map((part) => `${part}.`).join('');
+    const resolved = resolveAliases(within, [...table, ...own], `${where}: ${prefix}`);
+    mapped.push(...resolved.mapped.map(({ from, to }) => ({ from: prefix + from, to: prefix + to })));
+    all = section === '' ? resolved.config : { ...all, [section]: resolved.config };
+  }
+  return { value: all, mapped };
+}
+
+function describe(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  aliases: AliasTables,
+  mapped: readonly Mapped[],
+): string[] {
   const path = issue.path.map(String);
-  if (issue.code !== 'unrecognized_keys') return [`${path.join('.') || 'the whole'}: ${issue.message}`];
+  if (issue.code !== 'unrecognized_keys') {
+    const name = path.join('.');
+    const asGiven = mapped.filter(({ to }) => to === name).map(({ from }) => from);
+    const also = asGiven.length > 0 ? ` (given as ${asGiven.join(', ')})` : '';
+    return [`${name || 'the whole'}${also}: ${issue.message}`];
+  }
   const known = knownKeys(schema, issue.path);
+  const names = suggestibleNames(aliases[path.join('.')] ?? [], known);
   return issue.keys.map((key) => {
-    const near = nearestName(key, known);
-    const suggestion = near ? `did you mean ${near}?` : `known: ${known.join(', ')}`;
-    return `unknown key ${[...path, key].join('.')}; ${suggestion}`;
+    const name = [...path, key].join('.');
+    const asGiven = mapped.filter(({ to }) => to === name || to.startsWith(`${name}.`)).map(({ from }) => from);
+    if (asGiven.length > 0) return `${asGiven.join(', ')}: there is no setting ${name} here`;
+    const near = nearestName(key, [...names.keys()]);
+    const suggestion = near ? `did you mean ${names.get(near)}?` : `known: ${known.join(', ')}`;
+    return `unknown key ${name}; ${suggestion}`;
   });
 }
 

@@ -128,7 +128,7 @@ function findTemplate(folder: string): { source: string; name: string } {
   const jinja = join(folder, 'chat_template.jinja');
   if (existsSync(jinja)) return { source: readText(jinja), name: jinja };
   const file = join(folder, 'tokenizer_config.json');
-  const config = readJson(file) as { readonly chat_template?: unknown } | null;
+  const config = existsSync(file) ? (readJson(file) as { readonly chat_template?: unknown } | null) : null;
   const template = config?.chat_template ?? undefined;
   if (template === undefined)
     throw new ConfigError(`${folder} has no chat template`, {

@@ -1,18 +1,20 @@
 /**
- * Text to token ids and back, from the tokenizer.json and tokenizer_config.json of a Hugging Face directory, through
- * `@huggingface/tokenizers`; and token ids to text as they come (`StreamDecoder`).
+ * Text to token ids and back, from the tokenizer.json and tokenizer_config.json of a Hugging Face directory, or what
+ * older folders have in their place (tokenizer-files.ts), through `@huggingface/tokenizers`; and token ids to text as
+ * they come (`StreamDecoder`).
  *
  * Departures from that library, all towards what the Rust `tokenizers` does: `Digits` splits at every Unicode number,
- * not only at 0–9, and `ByteLevel` takes Unicode's white space, not JavaScript's; spaces before punctuation are never
+ * not only at 0–9, and `ByteLevel` takes Unicode's white space, not JavaScript's; a unigram model falls back to bytes,
+ * a character map is read, not taken to be NFKC, and U+FEFF out of bytes stays; spaces before punctuation are never
  * "cleaned up" in decoding, since what a model said is what it said; an empty list of ids decodes to nothing.
  * Does not build or train vocabularies, does not truncate or pad, knows nothing of chat turns (chat-template.ts).
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
-import { ConfigError, DataError } from '../base/errors.ts';
-import { readJson } from '../base/jsonl.ts';
+import { DataError } from '../base/errors.ts';
 import { isObject } from '../base/rows.ts';
+import { createCharsmap } from './charsmap.ts';
+import { readTokenizerFiles } from './tokenizer-files.ts';
+import { type JsonObject, tokenText } from './tokenizer-json.ts';
 
 export interface AddedToken {
   readonly id: number;
@@ -35,6 +37,8 @@ export class Tokenizer {
   /** Whether `addSpecialTokens` puts the bos token in front. */
   readonly addsBos: boolean;
   readonly #library: LibraryTokenizer;
+  /** Ids of the 256 bytes, where the library leaves falling back to them to us. */
+  readonly #byteIds: readonly number[] | undefined;
 
   /** `files` names the parsed JSON in messages. Throws DataError where it is not what a tokenizer is made of. */
   constructor(
@@ -49,6 +53,9 @@ export class Tokenizer {
     const config = asObject(tokenizerConfig, files.config);
     try {
       this.#library = new LibraryTokenizer(asRust(definition), config);
+      mendSteps(this.#library.normalizer);
+      mendSteps(this.#library.decoder);
+      this.#byteIds = unigramBytes(definition, this.#library);
     } catch (error) {
       throw new DataError(files.tokenizer, { message: `expected a tokenizer: ${(error as Error).message}` });
     }
@@ -69,7 +76,16 @@ export class Tokenizer {
 
   /** Added tokens written out in `text` become their ids, as everywhere in Hugging Face. */
   encode(text: string, options: { readonly addSpecialTokens?: boolean } = {}): number[] {
-    return this.#library.encode(text, { add_special_tokens: options.addSpecialTokens ?? false }).ids;
+    const addsSpecial = options.addSpecialTokens ?? false;
+    const encoding: { ids: number[]; tokens: string[] } = this.#library.encode(text, {
+      add_special_tokens: addsSpecial,
+    });
+    const byteIds = this.#byteIds;
+    if (byteIds === undefined) return encoding.ids;
+    return encoding.ids.flatMap((id, i) => {
+      const token = encoding.tokens[i]!;
+      return this.tokenId(token) === undefined ? Array.from(Buffer.from(token), (byte) => byteIds[byte]!) : [id];
+    });
   }
 
   /** Bytes that are not UTF-8 become U+FFFD; an id that no token has (a padding row of the embedding), nothing. */
@@ -97,20 +113,8 @@ export class Tokenizer {
 
 /** Throws ConfigError where a file is missing, DataError where one is broken. */
 export function loadTokenizer(folder: string): Tokenizer {
-  const tokenizer = join(folder, 'tokenizer.json');
-  const config = join(folder, 'tokenizer_config.json');
-  if (!existsSync(folder)) throw new ConfigError(`no such folder: ${folder}`);
-  if (!existsSync(tokenizer))
-    throw new ConfigError(`expected a tokenizer in ${folder}: there is no tokenizer.json`, {
-      hint: existsSync(join(folder, 'tokenizer.model'))
-        ? 'the folder has a SentencePiece tokenizer.model; transformers writes tokenizer.json from it: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)'
-        : 'give the folder of a whole Hugging Face model, not only its weights',
-    });
-  if (!existsSync(config))
-    throw new ConfigError(`expected a tokenizer in ${folder}: there is no tokenizer_config.json`, {
-      hint: 'copy it from where tokenizer.json came from: it says which tokens begin and end a text',
-    });
-  return new Tokenizer(readJson(tokenizer), readJson(config), { tokenizer, config });
+  const { tokenizerJson, tokenizerConfig, files } = readTokenizerFiles(folder);
+  return new Tokenizer(tokenizerJson, tokenizerConfig, files);
 }
 
 /**
@@ -160,19 +164,9 @@ export class StreamDecoder {
   }
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
-
 function asObject(value: unknown, file: string): JsonObject {
   if (isObject(value)) return value;
   throw new DataError(file, { message: 'expected a JSON object' });
-}
-
-/** Special tokens are given as text, or as an object with the text in it. */
-function tokenText(config: JsonObject, key: string, file: string): string | undefined {
-  const value = config[key] ?? undefined;
-  if (value === undefined || typeof value === 'string') return value;
-  if (isObject(value) && typeof value['content'] === 'string') return value['content'];
-  throw new DataError(file, { path: key, message: `expected a token's text, got ${JSON.stringify(value)}` });
 }
 
 /** GPT-2's splitting rule, which `ByteLevel` implies with `use_regex` (Radford et al. 2019, encoder.py). */
@@ -187,7 +181,26 @@ const split = (regex: string): JsonObject => ({
 /** Spells out the two pre-tokenizers that the library does by JavaScript's character classes. */
 function asRust(definition: JsonObject): JsonObject {
   const fields = { normalizer: null, post_processor: null, decoder: null, added_tokens: [], ...definition };
-  return { ...fields, pre_tokenizer: spellOut(definition['pre_tokenizer'] ?? null) };
+  return {
+    ...fields,
+    pre_tokenizer: splitAtSpaces(spellOut(definition['pre_tokenizer'] ?? null), definition['model']),
+  };
+}
+
+/**
+ * SentencePiece's BPE merges over a whole text. Where no merge puts ▁ behind anything else, words are merged alike by
+ * themselves: then the library finds most of them in its cache.
+ */
+function splitAtSpaces(step: unknown, model: unknown): unknown {
+  const isMetaspace = isObject(step) && step['type'] === 'Metaspace';
+  if (!(step === null || isMetaspace) || !isObject(model) || !Array.isArray(model['merges'])) return step;
+  if (model['ignore_merges'] === true) return step;
+  const merges = model['merges'] as (string | readonly string[])[];
+  const joins = (merge: string | readonly string[]) =>
+    typeof merge === 'string' ? merge.replace(' ', '') : merge.join('');
+  if (merges.some((merge) => /[^▁]▁/.test(joins(merge)))) return step;
+  const words = split('▁*[^▁]+');
+  return step === null ? words : { type: 'Sequence', pretokenizers: [step, words] };
 }
 
 function spellOut(step: unknown): unknown {
@@ -199,4 +212,32 @@ function spellOut(step: unknown): unknown {
   if (step['type'] === 'ByteLevel' && step['use_regex'] !== false && step['add_prefix_space'] !== true)
     return { type: 'Sequence', pretokenizers: [split(byteLevelRule), { ...step, use_regex: false }] };
   return step;
+}
+
+/** A normalizer or decoder of the library, whose own types do not resolve here. */
+interface LibraryStep {
+  readonly config: { readonly type?: string };
+  readonly normalizers?: readonly (LibraryStep | null)[];
+  readonly decoders?: readonly (LibraryStep | null)[];
+  readonly charsmap?: string | null;
+  normalize?: (text: string) => string;
+  text_decoder?: InstanceType<typeof TextDecoder>;
+}
+
+/** What the library's own steps do otherwise, and a definition cannot say. */
+function mendSteps(step: LibraryStep | null): void {
+  for (const inner of step?.normalizers ?? step?.decoders ?? []) mendSteps(inner);
+  if (step?.config.type === 'Precompiled' && step.charsmap) step.normalize = createCharsmap(step.charsmap);
+  if (step?.config.type === 'ByteFallback') step.text_decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+}
+
+function unigramBytes(definition: JsonObject, library: LibraryTokenizer): number[] | undefined {
+  const model = definition['model'];
+  if (!isObject(model) || model['type'] !== 'Unigram' || model['byte_fallback'] !== true) return undefined;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const token = `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
+    const id = library.token_to_id(token);
+    if (id === undefined) throw new Error(`the model falls back to bytes, and has no ${token}`);
+    return id;
+  });
 }

@@ -61,3 +61,13 @@ export function inPlaceOperator<Args extends readonly [Tensor, ...Argument[]]>(
     return args[0];
   };
 }
+
+/** An operator's `out` variant, the result first: written into memory that is there, its new handle dropped. */
+export function intoOperator<Args extends readonly Argument[]>(name: string): (out: Tensor, ...args: Args) => Tensor {
+  const call = caller(name);
+  return (out, ...args) => {
+    const result = call([...args, out]);
+    if (typeof result === 'number') addon().release(result);
+    return out;
+  };
+}

@@ -1,5 +1,5 @@
 /** Typed wrappers of the operators in use, named as libtorch names them. Semantics: https://docs.pytorch.org/docs. */
-import { inPlaceOperator, plainOperator, tensorOperator, tensorsOperator } from './operator.ts';
+import { inPlaceOperator, intoOperator, plainOperator, tensorOperator, tensorsOperator } from './operator.ts';
 import type { Dtype, Tensor } from './tensor.ts';
 
 type Shape = readonly number[];
@@ -46,12 +46,15 @@ export const greaterThan = tensorOperator<[Tensor, Tensor]>('aten::gt.Tensor');
 
 // Reducing
 export const sum = tensorOperator<[Tensor]>('aten::sum');
+/** Over these dimensions, in this dtype. */
+export const sumOver = tensorOperator<[Tensor, Shape, boolean, Dtype]>('aten::sum.dim_IntList');
 export const softmax = tensorOperator<[Tensor, number]>('aten::softmax.int');
 export const logsumexp = tensorOperator<[Tensor, Shape, boolean]>('aten::logsumexp');
 export const vectorNorm = tensorOperator<[Tensor, number, Shape | null, boolean, Dtype]>('aten::linalg_vector_norm');
 
 // Layers
 export const matmul = tensorOperator<[Tensor, Tensor]>('aten::matmul');
+export const bmm = tensorOperator<[Tensor, Tensor]>('aten::bmm');
 export const linear = tensorOperator<[Tensor, Tensor]>('aten::linear');
 export const rmsNorm = tensorOperator<[Tensor, Shape, Tensor, number]>('aten::rms_norm');
 /** query, key, value [batch, heads, seq, dim]; mask; dropout; causal. */
@@ -61,16 +64,20 @@ export const scaledDotProductAttention = tensorOperator<[Tensor, Tensor, Tensor,
 /** reduction: 0 none, 1 mean, 2 sum. */
 export const crossEntropy = tensorOperator<[Tensor, Tensor, null, number]>('aten::cross_entropy_loss');
 
+// Into memory that is there: the result comes first
+export const mmInto = intoOperator<[Tensor, Tensor]>('aten::mm.out');
+const addmmOut = intoOperator<[Tensor, Tensor, Tensor, number, number]>('aten::addmm.out');
+/** addend ([rows, columns], or [columns] for every row) + a · b */
+export const addmmInto = (out: Tensor, addend: Tensor, a: Tensor, b: Tensor): Tensor =>
+  addmmOut(out, addend, a, b, 1, 1);
+
 // In place
 export const copyInto = inPlaceOperator<[Tensor, Tensor]>('aten::copy_');
+/** self, dimension, index, source. Deterministic on the CPU: rows are added in order. */
+export const indexAddInto = inPlaceOperator<[Tensor, number, Tensor, Tensor]>('aten::index_add_');
+export const indexCopyInto = inPlaceOperator<[Tensor, number, Tensor, Tensor]>('aten::index_copy_');
+export const zeroInto = inPlaceOperator<[Tensor]>('aten::zero_');
 export const addInto = inPlaceOperator<[Tensor, Tensor]>('aten::add_.Tensor');
 
 /** The value of a tensor with one element. Waits for the device. */
 export const item = plainOperator<number, [Tensor]>('aten::item');
-
-/** Our own: see native/kernels.cpp. Arguments: master, gradient, first and second moment, working copy, step, … */
-export const adamwInto = plainOperator<
-  undefined,
-  [Tensor, Tensor, Tensor, Tensor, Tensor | null, number, number, number, number, number, number, number]
->('understudy::adamw_');
-export const threadsUsed = plainOperator<number, [number]>('understudy::threads_used');

@@ -9,6 +9,7 @@ import { unreadable } from '../base/jsonl.ts';
 import { addon } from '../native/load.ts';
 import { toBytes } from './convert.ts';
 import { bytesPerElement, type Dtype, Tensor } from './tensor.ts';
+import type { TensorEntry, TensorFile } from './tensor-file.ts';
 
 const dtypeNames: Readonly<Record<string, Dtype>> = {
   F64: 'float64',
@@ -27,23 +28,8 @@ const nameOfDtype = Object.fromEntries(Object.entries(dtypeNames).map(([name, dt
 /** The reference implementation's own limit. */
 const maxHeaderBytes = 100_000_000;
 
-export interface TensorEntry {
-  readonly name: string;
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  /** From the start of the file. */
-  readonly byteOffset: number;
-  readonly byteLength: number;
-}
-
-export interface SafetensorsFile {
-  readonly file: string;
-  readonly entries: ReadonlyMap<string, TensorEntry>;
+export interface SafetensorsFile extends TensorFile {
   readonly metadata: Readonly<Record<string, string>>;
-  /** A tensor that looks into the mapped file; nothing is read before it is touched. */
-  tensor(name: string): Tensor;
-  /** Tensors already made stay valid. */
-  close(): void;
 }
 
 export function openSafetensors(file: string): SafetensorsFile {

@@ -1,35 +1,43 @@
 /**
- * Checkpoints: Hugging Face model folders (the fp32 master weights) with the optimizer's moments and the step beside
- * them. Written under a temporary name and renamed when whole, so that a folder named checkpoint-N is a checkpoint.
+ * Checkpoints: a Hugging Face model folder (the fp32 master weights, or a PEFT folder of adapters) with the optimizer's
+ * moments, the state of the run, and a checksum of every file. Written under a temporary name and renamed when whole;
+ * checked before it is gone on from, so that a folder with a flipped bit is set aside and the one before it taken.
  */
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { removeLeftovers, temporaryName, writeFolderAtomic, writeJsonAtomic } from '../base/atomic.ts';
 import { readJson } from '../base/jsonl.ts';
-import type { ModelConfig } from '../model/config.ts';
-import { writeModelFolder } from '../model/directory.ts';
 import { openSafetensors, sourceOf, writeSafetensors } from '../torch/safetensors.ts';
 import { keep, scope, type Tensor } from '../torch/tensor.ts';
+import type { Numerics } from './numerics.ts';
 import type { OptimizerState } from './optimizer.ts';
 
 const momentsFile = 'optimizer.safetensors';
 const stateFile = 'trainer_state.json';
+const checksumsFile = 'checksums.json';
 
-/** What a run must be equal in to go on from a checkpoint bit for bit. */
-export interface Numerics {
-  readonly torchVersion: string;
-  readonly cpuCapability: string;
-  readonly threads: number;
-  readonly dtype: string;
+/** Held-out loss after a step, in nats a token. */
+export interface HeldOutLoss {
+  readonly step: number;
+  readonly loss: number;
 }
 
+/** trainer_state.json: the names that Hugging Face's Trainer writes, and ours under `understudy`. */
 export interface TrainerState {
-  /** Optimizer steps done: the next is step + 1, and the data position with it. */
-  readonly step: number;
-  readonly steps: number;
-  /** Of the configuration and the data; a run with another one never goes on from here. */
-  readonly identity: string;
-  readonly numerics: Numerics;
+  /** Optimizer steps done: the next is global_step + 1, and the data position with it. */
+  readonly global_step: number;
+  readonly max_steps: number;
+  readonly best_global_step: number | null;
+  /** Lowest held-out loss. */
+  readonly best_metric: number | null;
+  readonly log_history: readonly Readonly<Record<string, number>>[];
+  readonly understudy: {
+    /** Of the configuration and the data; a run with another one never goes on from here. */
+    readonly identity: string;
+    readonly numerics: Numerics;
+    readonly heldOut: readonly HeldOutLoss[];
+  };
 }
 
 export interface Checkpoint {
@@ -37,28 +45,47 @@ export interface Checkpoint {
   readonly state: TrainerState;
 }
 
-/** Writes checkpoint-<step>, then removes older ones. */
+/** Writes checkpoint-<step>, then removes all but the newest `keepNewest` and the best. */
 export async function saveCheckpoint(
   output: string,
   state: TrainerState,
-  options: { optimizer: OptimizerState; config: ModelConfig; from: string; template: string | undefined },
+  options: { optimizer: OptimizerState; writeModel: (folder: string) => void; keepNewest: number },
 ): Promise<Checkpoint> {
-  const folder = join(output, `checkpoint-${state.step}`);
+  const folder = checkpointFolder(output, state.global_step);
   await writeFolderAtomic(folder, (temporary) => {
-    const { config, from, template, optimizer } = options;
-    writeModelFolder(temporary, { config, weights: sourcesOf(optimizer.master), from, template });
+    const { optimizer, writeModel } = options;
+    writeModel(temporary);
     const moments = [...sourcesOf(optimizer.first, 'first.'), ...sourcesOf(optimizer.second, 'second.')];
     writeSafetensors(join(temporary, momentsFile), new Map(moments));
     writeJsonAtomic(join(temporary, stateFile), state);
+    const names = readdirSync(temporary).sort();
+    writeJsonAtomic(
+      join(temporary, checksumsFile),
+      Object.fromEntries(names.map((name) => [name, checksumOf(join(temporary, name))])),
+    );
   });
-  for (const { folder: other } of listCheckpoints(output)) if (other !== folder) removeCheckpoint(other);
+  const older = listCheckpoints(output).slice(0, -options.keepNewest);
+  for (const { folder: other, step } of older) if (step !== state.best_global_step) removeCheckpoint(other);
   return { folder, state };
 }
 
-/** The newest checkpoint in a run's folder, after clearing away what an interrupted save left. */
-export function latestCheckpoint(output: string): Checkpoint | undefined {
+export const checkpointFolder = (output: string, step: number): string => join(output, `checkpoint-${step}`);
+
+/**
+ * The newest whole checkpoint in a run's folder, after clearing away what an interrupted save left. `onDamaged` hears of
+ * those that are not whole; they are renamed, never deleted.
+ */
+export function latestCheckpoint(output: string, onDamaged: (what: string) => void): Checkpoint | undefined {
   removeLeftovers(output);
-  return listCheckpoints(output).at(-1);
+  for (const { folder } of listCheckpoints(output).reverse()) {
+    const damage = damageOf(folder);
+    if (damage === undefined) return { folder, state: readJson(join(folder, stateFile)) as TrainerState };
+    const aside = `${folder}.damaged`;
+    rmSync(aside, { recursive: true, force: true });
+    renameSync(folder, aside);
+    onDamaged(`${folder}: ${damage}; set aside as ${aside}`);
+  }
+  return undefined;
 }
 
 /** Removes all checkpoints: the run is done and its model saved. */
@@ -78,6 +105,50 @@ export function loadMoments(checkpoint: Checkpoint): Pick<OptimizerState, 'first
   return moments;
 }
 
+export const sourcesOf = (tensors: ReadonlyMap<string, Tensor>, prefix = '') =>
+  new Map([...tensors].map(([name, tensor]) => [prefix + name, sourceOf(tensor)]));
+
+interface Checksum {
+  readonly bytes: number;
+  readonly crc32: number;
+}
+
+function checksumOf(file: string): Checksum {
+  const handle = openSync(file, 'r');
+  try {
+    const piece = Buffer.allocUnsafe(1 << 22);
+    let sum = 0;
+    let bytes = 0;
+    for (let read = readSync(handle, piece); read > 0; read = readSync(handle, piece)) {
+      sum = crc32(piece.subarray(0, read), sum);
+      bytes += read;
+    }
+    return { bytes, crc32: sum };
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** What is wrong with a checkpoint's files; undefined where nothing is. */
+function damageOf(folder: string): string | undefined {
+  const list = join(folder, checksumsFile);
+  if (!existsSync(list)) return `${checksumsFile} is missing`;
+  let checksums: Record<string, Checksum>;
+  try {
+    checksums = readJson(list) as Record<string, Checksum>;
+  } catch {
+    return `${checksumsFile} is not JSON`;
+  }
+  for (const [name, expected] of Object.entries(checksums)) {
+    const file = join(folder, name);
+    if (!existsSync(file)) return `${name} is missing`;
+    const { size } = statSync(file);
+    if (size !== expected.bytes) return `${name} has ${size} bytes, ${expected.bytes} were written`;
+    if (checksumOf(file).crc32 !== expected.crc32) return `${name} has changed since it was written`;
+  }
+  return undefined;
+}
+
 /** Renamed first: a folder named checkpoint-N is whole even while it is being deleted. */
 function removeCheckpoint(folder: string): void {
   const leaving = temporaryName(folder);
@@ -85,17 +156,11 @@ function removeCheckpoint(folder: string): void {
   rmSync(leaving, { recursive: true });
 }
 
-export const sourcesOf = (tensors: ReadonlyMap<string, Tensor>, prefix = '') =>
-  new Map([...tensors].map(([name, tensor]) => [prefix + name, sourceOf(tensor)]));
-
 /** Oldest first. A folder without a state of ours is no checkpoint, whatever its name. */
-function listCheckpoints(output: string): Checkpoint[] {
+function listCheckpoints(output: string): { folder: string; step: number }[] {
   if (!existsSync(output)) return [];
   return readdirSync(output)
-    .filter((name) => /^checkpoint-\d+$/.test(name))
-    .map((name) => join(output, name))
-    .filter((folder) => existsSync(join(folder, stateFile)))
-    .map((folder) => ({ folder, state: readJson(join(folder, stateFile)) as TrainerState }))
-    .filter(({ state }) => Number.isInteger(state?.step) && typeof state.identity === 'string')
-    .sort((a, b) => a.state.step - b.state.step);
+    .filter((name) => /^checkpoint-\d+$/.test(name) && existsSync(join(output, name, stateFile)))
+    .map((name) => ({ folder: join(output, name), step: Number(name.slice('checkpoint-'.length)) }))
+    .sort((a, b) => a.step - b.step);
 }

@@ -1,7 +1,14 @@
 /** What decides the bits of a training run besides its configuration: said in checkpoints, compared on resuming. */
 import { machine } from '../torch/machine.ts';
 import type { Dtype } from '../torch/tensor.ts';
-import type { Numerics } from './checkpoint.ts';
+
+export interface Numerics {
+  readonly torchVersion: string;
+  /** The instruction set that libtorch and our kernels chose. */
+  readonly cpuCapability: string;
+  readonly threads: number;
+  readonly dtype: string;
+}
 
 export function currentNumerics(dtype: Dtype): Numerics {
   const { torchVersion, cpuCapability, threads } = machine();

@@ -3,11 +3,11 @@
  * computes in bf16, its weights are the rounded copies: small updates are not lost. The gradient's global norm is
  * measured first; the clipping factor goes into the update, so that gradients are read once.
  */
-import type { Decoder } from '../model/decoder.ts';
 import { noGrad } from '../torch/grad.ts';
-import { adamwInto, item, vectorNorm, zerosLike } from '../torch/ops.ts';
+import { adamwInto, sumOfSquares } from '../torch/kernels.ts';
+import { zerosLike } from '../torch/ops.ts';
 import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
-import type { Gradients } from './executor.ts';
+import type { Gradients } from './gradients.ts';
 
 export interface AdamWSettings {
   readonly beta1: number;
@@ -27,20 +27,20 @@ export interface OptimizerState {
 
 export class AdamW {
   readonly state: OptimizerState;
-  readonly #decoder: Decoder;
+  readonly #working: ReadonlyMap<string, Tensor>;
   readonly #settings: AdamWSettings;
 
   /**
-   * `master` holds the fp32 weights the decoder computes with: the very same tensors where it computes in fp32.
-   * Moments that are not given start at zero. The optimizer owns the moments, and the master weights of a bf16 model.
+   * `working` is what is computed with; `master` its fp32 weights: the very same tensors where fp32 is computed in.
+   * Moments that are not given start at zero. The optimizer owns the moments, and masters that are not `working`.
    */
   constructor(
-    decoder: Decoder,
+    working: ReadonlyMap<string, Tensor>,
     master: ReadonlyMap<string, Tensor>,
     settings: AdamWSettings,
     moments?: Pick<OptimizerState, 'first' | 'second'>,
   ) {
-    this.#decoder = decoder;
+    this.#working = working;
     this.#settings = settings;
     const zeroMoments = () => new Map([...master].map(([name, tensor]) => [name, zerosLike(tensor)]));
     this.state = keep(
@@ -50,10 +50,9 @@ export class AdamW {
 
   /** Changes nothing; not finite when any gradient is not. */
   gradientNorm(gradients: Gradients): number {
-    const squares = scope(() =>
-      [...gradients.byName.values()].map((gradient) => item(vectorNorm(gradient, 2, null, false, 'float32')) ** 2),
-    );
-    return Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
+    let squares = 0;
+    for (const gradient of gradients.byName.values()) squares += sumOfSquares(gradient);
+    return Math.sqrt(squares);
   }
 
   /** `step` counts from 1; `norm` is `gradientNorm` of the same gradients. */
@@ -63,7 +62,7 @@ export class AdamW {
     const scale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1;
     noGrad(() => {
       for (const [name, gradient] of gradients.byName) {
-        const working = this.#decoder.parameter(name);
+        const working = this.#working.get(name) as Tensor;
         const master = this.state.master.get(name) as Tensor;
         const [first, second] = [this.state.first.get(name), this.state.second.get(name)] as [Tensor, Tensor];
         const shadow = working === master ? null : working;
@@ -87,6 +86,6 @@ export class AdamW {
 
   release(): void {
     releaseAll([this.state.first, this.state.second]);
-    if (this.#decoder.dtype !== 'float32') releaseAll(this.state.master);
+    if (this.#working !== this.state.master) releaseAll(this.state.master);
   }
 }

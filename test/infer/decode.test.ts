@@ -5,7 +5,7 @@ import { Rng } from '../../src/base/rng.ts';
 import { type DecodeRequest, decode } from '../../src/infer/decode.ts';
 import { answerLogprobs } from '../../src/infer/logprobs.ts';
 import { drawSorted, greedy, sampleTokens } from '../../src/infer/sample.ts';
-import { PackedAttention, packedPositions } from '../../src/model/attention.ts';
+import { PackedAttention } from '../../src/model/attention.ts';
 import type { Decoder } from '../../src/model/decoder.ts';
 import { loadDecoder } from '../../src/model/directory.ts';
 import { fromFloat32, fromIntegers, toFloat32 } from '../../src/torch/convert.ts';
@@ -25,11 +25,7 @@ afterAll(() => decoder.release());
 function logitsAfter(tokens: readonly number[]): Float32Array {
   return scope(() =>
     noGrad(() => {
-      const attention = new PackedAttention(
-        [tokens.length],
-        decoder.rotation(packedPositions([tokens.length])),
-        'float32',
-      );
+      const attention = new PackedAttention(decoder, [tokens.length]);
       const all = toFloat32(decoder.logits(decoder.hidden(fromIntegers(tokens, [tokens.length]), attention)));
       return all.slice(-decoder.config.vocabSize);
     }),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PackedAttention, packedPositions } from '../../src/model/attention.ts';
+import { PackedAttention } from '../../src/model/attention.ts';
 import { loadDecoder } from '../../src/model/directory.ts';
 import { fromIntegers, toFloat32 } from '../../src/torch/convert.ts';
 import { noGrad } from '../../src/torch/grad.ts';
@@ -26,10 +26,9 @@ describe.each(['llama-tied', 'llama3-untied'])('%s', (name) => {
 
   const forward = (tokens: number[], lengths: number[]): number[][] => {
     const decoder = loadDecoder(folder, 'float32');
-    const positions = packedPositions(lengths);
     const flat = scope(() =>
       noGrad(() => {
-        const attention = new PackedAttention(lengths, decoder.rotation(positions), 'float32');
+        const attention = new PackedAttention(decoder, lengths);
         return toFloat32(decoder.logits(decoder.hidden(fromIntegers(tokens, [tokens.length]), attention)));
       }),
     );

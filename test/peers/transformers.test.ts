@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -7,11 +7,13 @@ import { run } from '../../recipes/sft.ts';
 import { sftSchema } from '../../recipes/sft-config.ts';
 import { embeddedModelFolder } from '../../src/base/paths.ts';
 import { loadModel } from '../../src/local/loaded-model.ts';
-import { PackedAttention, packedPositions } from '../../src/model/attention.ts';
+import { PackedAttention } from '../../src/model/attention.ts';
+import { loadDecoder, writeModelFolder } from '../../src/model/directory.ts';
 import { encodePrompt } from '../../src/text/chat-template.ts';
 import { fromIntegers, toFloat32 } from '../../src/torch/convert.ts';
 import { noGrad } from '../../src/torch/grad.ts';
 import { scope } from '../../src/torch/tensor.ts';
+import { sourcesOf } from '../../src/train/checkpoint.ts';
 
 const python = process.env['PEERS_PYTHON'] as string;
 const root = join(import.meta.dirname, '../..');
@@ -27,10 +29,10 @@ const theirs = (folder: string, ...args: string[]) =>
   ) as { ids: number[]; logits: number[][] };
 
 function largestDifference(folder: string, ids: readonly number[], logits: readonly number[][]): number {
-  const { decoder } = loadModel(folder, { dtype: 'float32' });
+  const decoder = loadDecoder(folder, 'float32');
   const ours = scope(() =>
     noGrad(() => {
-      const attention = new PackedAttention([ids.length], decoder.rotation(packedPositions([ids.length])), 'float32');
+      const attention = new PackedAttention(decoder, [ids.length]);
       return toFloat32(decoder.logits(decoder.hidden(fromIntegers(ids, [ids.length]), attention)));
     }),
   );
@@ -64,6 +66,21 @@ describe('transformers', () => {
         expect(encodePrompt(tokenizer, template, messages)).toEqual(ids);
         expect(largestDifference(embeddedModelFolder, ids, logits)).toBeLessThan(1e-4);
       }
+    },
+  );
+
+  it.each(['llama-biases', 'mistral', 'qwen2', 'qwen3', 'opt'])(
+    'loads what we saved of another family, with the same logits: %s',
+    (name) => {
+      const original = join(root, 'test/golden', name);
+      const decoder = loadDecoder(original, 'float32');
+      const folder = join(scratch, name);
+      mkdirSync(folder);
+      writeModelFolder(folder, { config: decoder.config, weights: sourcesOf(decoder.parameters), from: original });
+      decoder.release();
+      const { ids } = JSON.parse(readFileSync(join(original, 'reference.json'), 'utf8')) as { ids: number[] };
+      const { logits } = theirs(folder, JSON.stringify(ids));
+      expect(largestDifference(folder, ids, logits)).toBeLessThan(1e-4);
     },
   );
 

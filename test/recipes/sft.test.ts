@@ -53,6 +53,7 @@ const finished = [
   'generation_config.json',
   'model.safetensors',
   'sft.json',
+  'tensorboard',
   'tokenizer.json',
   'tokenizer_config.json',
   'train.jsonl',

@@ -142,7 +142,7 @@ describe('the table', () => {
   it('prints as Markdown', () => {
     const lines = layersMarkdown().split('\n');
     expect(lines.slice(0, 2)).toEqual(['| folder | may import |', '|---|---|']);
-    expect(lines).toContain('| run, text, teacher, native | base |');
+    expect(lines).toContain('| run, text, teacher, hub, native | base |');
     expect(lines).toContain('| cli | src recipes |');
   });
 });

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../src/base/errors.ts';
 import type { Message } from '../../src/base/message.ts';
 import { packageRoot } from '../../src/base/paths.ts';
-import { openGguf } from '../../src/model/gguf.ts';
-import { ggufToHuggingFace } from '../../src/model/gguf-model.ts';
+import { ggufToHuggingFace } from '../../src/model/gguf/hugging-face.ts';
+import { openGguf } from '../../src/model/gguf/reader.ts';
 import {
   type ChatTemplate,
   createChatTemplate,
@@ -15,7 +15,7 @@ import {
   loadChatTemplate,
 } from '../../src/text/chat-template.ts';
 import { Tokenizer } from '../../src/text/tokenizer.ts';
-import { realGguf } from '../model/gguf-writer.ts';
+import { realGguf } from '../model/gguf/writer.ts';
 import { bytes, byteTokenizer, byteTokenizerJson, turnTokens, writeFolder } from './byte-tokenizer.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'understudy-chat-'));

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../src/base/errors.ts';
 import { packageRoot } from '../../src/base/paths.ts';
 import { Rng } from '../../src/base/rng.ts';
-import { openGguf } from '../../src/model/gguf.ts';
-import { ggufToHuggingFace, type HuggingFaceDescription } from '../../src/model/gguf-model.ts';
+import { ggufToHuggingFace, type HuggingFaceDescription } from '../../src/model/gguf/hugging-face.ts';
+import { openGguf } from '../../src/model/gguf/reader.ts';
 import { loadTokenizer, StreamDecoder, Tokenizer } from '../../src/text/tokenizer.ts';
-import { realGguf } from '../model/gguf-writer.ts';
+import { realGguf } from '../model/gguf/writer.ts';
 import { bytes, byteTokenizer, byteTokenizerJson, writeFolder } from './byte-tokenizer.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'understudy-tokenizer-'));

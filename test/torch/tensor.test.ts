@@ -12,6 +12,7 @@ import {
   toIntegers,
 } from '../../src/torch/convert.ts';
 import { grad, noGrad } from '../../src/torch/grad.ts';
+import { threadsUsed } from '../../src/torch/kernels.ts';
 import * as ops from '../../src/torch/ops.ts';
 import { expectShape, keep, liveBytes, liveTensors, scope, type Tensor } from '../../src/torch/tensor.ts';
 
@@ -46,7 +47,7 @@ describe('operators', () => {
   });
 
   it('runs parallel loops on more than one thread where there is more than one', () => {
-    expect(ops.threadsUsed(10_000)).toBe(addon().machine().threads);
+    expect(threadsUsed(10_000)).toBe(addon().machine().threads);
   });
 });
 

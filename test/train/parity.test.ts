@@ -2,14 +2,19 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TokenDocument } from '../../src/data/pack.ts';
-import { causalLoss } from '../../src/loss/causal.ts';
-import { Decoder } from '../../src/model/decoder.ts';
+import { type CausalLoss, causalLoss } from '../../src/loss/causal.ts';
+import type { Decoder } from '../../src/model/decoder.ts';
 import { loadDecoder } from '../../src/model/directory.ts';
 import { labelPositions } from '../../src/text/labels.ts';
 import { fromFloat32, toFloat32 } from '../../src/torch/convert.ts';
-import { adamwInto, add, clone, detach, mul, toDtype } from '../../src/torch/ops.ts';
-import { liveTensors, scope, type Tensor } from '../../src/torch/tensor.ts';
-import { forwardBackward, Gradients } from '../../src/train/executor.ts';
+import { noGrad } from '../../src/torch/grad.ts';
+import { adamwInto } from '../../src/torch/kernels.ts';
+import { add, clone, copyInto, mul, toDtype } from '../../src/torch/ops.ts';
+import { type Dtype, liveTensors, scope, type Tensor } from '../../src/torch/tensor.ts';
+import { AutogradExecutor } from '../../src/train/autograd-executor.ts';
+import type { Executor } from '../../src/train/executor.ts';
+import { FusedExecutor } from '../../src/train/fused-executor.ts';
+import { Gradients } from '../../src/train/gradients.ts';
 import { AdamW } from '../../src/train/optimizer.ts';
 
 /** Golden files by scripts/golden/llama.py: 20 steps of transformers with PyTorch's AdamW, fp32. */
@@ -37,25 +42,34 @@ const toDocument = ({ ids, answerFrom }: { ids: number[]; answerFrom: number }, 
 function load(name: string) {
   const folder = join(golden, name);
   const reference = JSON.parse(readFileSync(join(folder, 'training.json'), 'utf8')) as Reference;
-  const decoder = loadDecoder(folder, 'float32');
-  for (const tensor of decoder.parameters.values()) tensor.requiresGrad();
-  return { reference, decoder };
+  return { reference, decoder: loadDecoder(folder, 'float32') };
 }
 
+const executors = {
+  autograd: (decoder: Decoder): Executor => new AutogradExecutor(decoder),
+  fused: (decoder: Decoder): Executor => new FusedExecutor(decoder, { recompute: false }),
+  'fused, recomputing': (decoder: Decoder): Executor => new FusedExecutor(decoder, { recompute: true }),
+};
+const kinds = Object.keys(executors) as (keyof typeof executors)[];
+
 describe.each(['llama-tied', 'llama3-untied'])('%s', (name) => {
-  it.each([
-    ['packed', false],
-    ['accumulated', true],
-  ])('follows transformers and AdamW over 20 steps, %s', (_, accumulated) => {
-    const { reference, decoder } = load(name);
-    const optimizer = new AdamW(decoder, decoder.parameters, reference.settings);
+  it.each(
+    kinds.flatMap((kind) => [
+      [kind, 'packed', false],
+      [kind, 'accumulated', true],
+    ]) as [keyof typeof executors, string, boolean][],
+  )('follows transformers and AdamW over 20 steps: %s, %s', (kind, _, accumulated) => {
+    const { reference, decoder: loaded } = load(name);
+    const executor = executors[kind](loaded);
+    const { decoder } = executor;
+    const optimizer = new AdamW(decoder.parameters, decoder.parameters, reference.settings);
     let live: number | undefined;
     for (const [i, step] of reference.steps.entries()) {
       const documents = step.documents.map(toDocument);
       const labels = documents.reduce((sum, document) => sum + document.labelTokens, 0);
       const gradients = new Gradients({ accumulates: accumulated });
       const packs = accumulated ? documents.map((document) => [document]) : [documents];
-      const loss = packs.reduce((sum, pack) => sum + forwardBackward(decoder, pack, gradients, 1 / labels), 0) / labels;
+      const loss = packs.reduce((sum, pack) => sum + executor.forwardBackward(pack, gradients, 1 / labels), 0) / labels;
       const norm = optimizer.gradientNorm(gradients);
       expect(Math.abs(loss - step.loss)).toBeLessThan(1e-4);
       expect(Math.abs(norm - step.gradNorm) / step.gradNorm).toBeLessThan(1e-3);
@@ -65,7 +79,7 @@ describe.each(['llama-tied', 'llama3-untied'])('%s', (name) => {
       expect(liveTensors()).toBe(live);
     }
     optimizer.release();
-    decoder.release();
+    executor.release();
   });
 });
 
@@ -74,48 +88,84 @@ describe('gradients', () => {
   const document = (length: number, salt: number): TokenDocument =>
     toDocument({ ids: ids(length, salt), answerFrom: Math.floor(length / 2) }, salt);
 
-  it('are those of the loss, through the fused attention of long documents beside short ones too', () => {
-    const { decoder } = load('llama-tied');
+  it.each(kinds)('are those of the loss, long documents beside short ones: %s', (kind) => {
+    const { decoder: loaded } = load('llama-tied');
+    const original = clone(loaded.parameter('model.layers.0.self_attn.q_proj.weight'));
+    const executor = executors[kind](loaded);
     const pack = [document(1100, 1), document(20, 2), document(2, 3)];
     const gradients = new Gradients({ accumulates: true });
-    forwardBackward(decoder, pack, gradients, 1);
+    executor.forwardBackward(pack, gradients, 1);
     // Along the gradient itself the loss changes by its squared norm.
     const name = 'model.layers.0.self_attn.q_proj.weight';
     const gradient = gradients.byName.get(name) as Tensor;
     const squaredNorm = toFloat32(gradient).reduce((sum, value) => sum + value * value, 0);
-    const lossAt = (step: number): number =>
-      scope(() => {
-        const moved = new Map(decoder.parameters);
-        const original = decoder.parameter(name);
-        const scaled = mul(gradient, fromFloat32([step], []));
-        moved.set(name, detach(add(detach(original), scaled)).requiresGrad());
-        const ignored = new Gradients({ accumulates: true });
-        const loss = forwardBackward(new Decoder(decoder.config, moved), pack, ignored, 1);
-        ignored.release();
-        return loss;
-      });
+    const parameter = executor.decoder.parameter(name);
+    const lossAt = (step: number): number => {
+      noGrad(() => scope(() => copyInto(parameter, add(original, mul(gradient, fromFloat32([step], []))))));
+      const ignored = new Gradients({ accumulates: true });
+      const loss = executor.forwardBackward(pack, ignored, 1);
+      ignored.release();
+      return loss;
+    };
     const step = 0.02 / Math.sqrt(squaredNorm);
     const slope = (lossAt(step) - lossAt(-step)) / (2 * step);
     expect(Math.abs(slope - squaredNorm) / squaredNorm).toBeLessThan(0.02);
     gradients.release();
-    decoder.release();
+    executor.release();
+  });
+
+  it.each(['llama-tied', 'mistral', 'qwen2', 'qwen3'])('of the fused executor are autograd’s: %s', (name) => {
+    const folder = join(golden, name);
+    const gradientsOf = (kind: keyof typeof executors, dtype: Dtype): [number, Map<string, Float32Array>] => {
+      const executor = executors[kind](loadDecoder(folder, dtype));
+      const gradients = new Gradients({ accumulates: false });
+      const limit = executor.decoder.config.vocabSize - 3;
+      const short = (length: number, salt: number) => {
+        const { ids: all, ...rest } = document(length, salt);
+        return { ...rest, ids: all.map((id) => 3 + (id % limit)) };
+      };
+      const loss = executor.forwardBackward([short(33, 1), short(2, 2), short(300, 3)], gradients, 0.01);
+      const found = new Map([...gradients.byName].map(([key, tensor]) => [key, toFloat32(tensor)]));
+      gradients.release();
+      executor.release();
+      return [loss, found];
+    };
+    const [loss, expected] = gradientsOf('autograd', 'float32');
+    const tolerances: [keyof typeof executors, Dtype, number][] = [
+      ['fused', 'float32', 1e-4],
+      ['fused, recomputing', 'float32', 1e-4],
+      ['fused', 'bfloat16', 0.06],
+    ];
+    for (const [kind, dtype, tolerance] of tolerances) {
+      const [otherLoss, found] = gradientsOf(kind, dtype);
+      expect(Math.abs(otherLoss - loss) / loss).toBeLessThan(tolerance);
+      expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
+      for (const [key, gradient] of expected) {
+        const norm = Math.hypot(...gradient);
+        const difference = Math.hypot(...gradient.map((value, i) => value - found.get(key)![i]!));
+        expect(difference / (norm + 1e-6), `${kind} ${dtype} ${key}`).toBeLessThan(tolerance);
+      }
+    }
   });
 
   it('do not depend on the chunks of the output head', () => {
     const { decoder } = load('llama3-untied');
+    for (const tensor of decoder.parameters.values()) tensor.requiresGrad();
     scope(() => {
       const labels = labelPositions([document(30, 1), document(9, 2)]);
       const hidden = fromFloat32(
         Float32Array.from({ length: 39 * 32 }, (_, i) => Math.sin(i)),
         [39, 32],
       );
+      const norms = decoder.finalNormParameters.map(({ tensor }) => tensor);
       const lossWith = (chunk: number) =>
-        causalLoss(hidden, (x) => decoder.finalNorm(x), decoder.normWeight, decoder.headWeight, labels, 0.1, chunk);
+        causalLoss(hidden, (x) => decoder.finalNorm(x), norms, decoder.headWeight, labels, 0.1, { chunk });
       const whole = lossWith(512);
       const chunked = lossWith(4);
       expect(chunked.lossSum).toBeCloseTo(whole.lossSum, 3);
-      for (const part of ['gradHidden', 'gradNorm', 'gradHead'] as const) {
-        const [a, b] = [toFloat32(whole[part]), toFloat32(chunked[part])];
+      const gradientsOf = (loss: CausalLoss) => [loss.gradHidden, loss.gradHead as Tensor, ...loss.gradNorms];
+      for (const [i, gradient] of gradientsOf(whole).entries()) {
+        const [a, b] = [toFloat32(gradient), toFloat32(gradientsOf(chunked)[i]!)];
         expect(Math.max(...a.map((value, i) => Math.abs(value - b[i]!)))).toBeLessThan(1e-4);
       }
     });
@@ -155,7 +205,7 @@ describe('the AdamW kernel', () => {
     scope(() => {
       const w = fromFloat32([1, 2], [2]);
       const half = toDtype(w, 'float16');
-      expect(() => adamwInto(w, half, clone(w), clone(w), null, ...settings)).toThrow('no kernel for');
+      expect(() => adamwInto(w, half, clone(w), clone(w), null, ...settings)).toThrow('got Half');
       expect(() => adamwInto(w, fromFloat32([1], [1]), clone(w), clone(w), null, ...settings)).toThrow('equal size');
     });
   });

@@ -1,0 +1,67 @@
+// Kernels of our own as one table of functions per instruction set: vectorized.cpp is compiled once for each, and
+// registration.cpp takes the table that fits the processor. Plain pointers only, so that no inline code of libtorch is
+// compiled for an instruction set the processor may not have.
+#pragma once
+
+#include <cstdint>
+
+namespace understudy {
+
+enum class Type { f32, f64, bf16 };
+
+// Rows of `dim` adjacent elements: that of token t and head h begins at data + t · token + h · head.
+struct Rows {
+  void* data;
+  int64_t token;
+  int64_t head;
+};
+
+struct RowsShape {
+  int64_t tokens;
+  int64_t heads;
+  int64_t dim;
+};
+
+// Scores of queries that stand at the end of their keys: row r is query r % queries, and sees `keys - queries` keys more
+// than its own place says; of them the last `window`.
+struct Causal {
+  int64_t rows;
+  int64_t queries;
+  int64_t keys;
+  int64_t window;
+};
+
+struct AdamW {
+  double learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, correction1, correction2;
+};
+
+// `accumulator`: double where the type is f64, else float.
+struct Kernels {
+  void (*rmsNorm)(Type, RowsShape, Rows x, const void* weight, double epsilon, Rows y, void* accumulatorRstd);
+  // gradX += …; gradWeight is overwritten.
+  void (*rmsNormBackward)(Type, RowsShape, Rows gradY, Rows x, const void* weight, const void* accumulatorRstd,
+                          Rows gradX, void* accumulatorGradWeight);
+  void (*swiglu)(Type, int64_t tokens, int64_t width, const void* gateUp, void* out);
+  void (*swigluBackward)(Type, int64_t tokens, int64_t width, const void* gradOut, const void* gateUp, void* gradGateUp,
+                         void* out);
+  // sign -1 turns back.
+  void (*rotate)(Type, RowsShape, Rows x, const void* cos, const void* sin, double sign);
+  void (*causalSoftmax)(Type, Causal, double scale, void* scores);
+  void (*causalSoftmaxBackward)(Type, Causal, double scale, const void* weights, void* grad);
+  // Overwrites logits by scale · their gradient; losses [rows] accumulator.
+  void (*crossEntropy)(Type, int64_t rows, int64_t vocab, const int64_t* targets, double scale, void* logits,
+                       void* accumulatorLosses);
+  double (*sumOfSquares)(Type, int64_t count, const void* values);
+  void (*transpose)(Type, int64_t rows, int64_t columns, const void* in, void* out);
+  // shadow may be null.
+  void (*adamw)(Type master, Type gradient, int64_t count, const AdamW&, void* master_, const void* gradient_, void* first,
+                void* second, void* shadowBf16);
+};
+
+const Kernels& kernelsDefault();
+#ifdef UNDERSTUDY_X86
+const Kernels& kernelsAvx2();
+const Kernels& kernelsAvx512();
+#endif
+
+}  // namespace understudy

@@ -1,0 +1,121 @@
+/** What a fine-tuning finds in its folder and leaves there, apart from checkpoints and the model. */
+import { existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../src/base/atomic.ts';
+import { ConfigError } from '../src/base/errors.ts';
+import { JsonlLog, parseJsonl, readJson, toJsonl } from '../src/base/jsonl.ts';
+import type { TrainingLogRow } from '../src/report/report-input.ts';
+import { type Checkpoint, latestCheckpoint } from '../src/train/checkpoint.ts';
+import { TensorBoardLog } from '../src/train/tensorboard.ts';
+import type { SftResult } from './sft.ts';
+import type { SftConfig } from './sft-config.ts';
+import { finishedModel } from './sft-student.ts';
+
+export const resultFile = 'sft.json';
+const logFile = 'train.jsonl';
+
+/** One line of train.jsonl: what the report reads, and how long the step took. */
+export interface SftLogRow extends TrainingLogRow {
+  readonly seconds: number;
+  /** Where it was measured after this step: mean over the held-out label tokens, in nats. */
+  readonly heldOutLoss?: number;
+}
+
+/** The result of this very run where it is finished; a folder that holds another run is refused. */
+export function finishedRun(config: SftConfig, identity: string): SftResult | undefined {
+  const file = join(config.output, resultFile);
+  if (!existsSync(file)) return undefined;
+  const result = readJson(file) as SftResult;
+  if (result.identity !== identity) throw otherRun(config.output);
+  return existsSync(finishedModel(config)) ? { ...result, model: config.output } : undefined;
+}
+
+export function resumable(output: string, identity: string, note: (text: string) => void): Checkpoint | undefined {
+  const checkpoint = latestCheckpoint(output, note);
+  if (checkpoint && checkpoint.state.understudy.identity !== identity) throw otherRun(output);
+  return checkpoint;
+}
+
+const otherRun = (output: string): ConfigError =>
+  new ConfigError(`${output} holds a run with other settings or other data`, {
+    hint: 'choose another output folder, or delete this one',
+  });
+
+/** Rows up to the checkpoint; those after it are computed again. */
+export class SftLog {
+  readonly rows: SftLogRow[];
+  readonly #lines: JsonlLog;
+  readonly #board: TensorBoardLog;
+
+  constructor({ output, tensorboard }: SftConfig, firstStep: number) {
+    const file = join(output, logFile);
+    const all = existsSync(file) ? parseJsonl(wholeLines(readFileSync(file, 'utf8')), file) : [];
+    this.rows = all.map(({ value }) => value as SftLogRow).filter(({ step }) => step < firstStep);
+    writeFileAtomic(file, toJsonl(this.rows));
+    this.#lines = new JsonlLog(file);
+    this.#board = new TensorBoardLog(tensorboard ?? join(output, 'tensorboard'), { firstStep });
+  }
+
+  get seconds(): number {
+    return this.rows.reduce((sum, row) => sum + row.seconds, 0);
+  }
+
+  get tokens(): number {
+    return this.rows.at(-1)?.tokens ?? 0;
+  }
+
+  append(row: SftLogRow): void {
+    this.rows.push(row);
+    this.#lines.append(row);
+    const scalars = {
+      'train/loss': row.loss,
+      'train/grad_norm': row.gradNorm,
+      'train/learning_rate': row.learningRate,
+      'train/tokens': row.tokens,
+      ...(row.heldOutLoss === undefined ? {} : { 'eval/loss': row.heldOutLoss }),
+    };
+    this.#board.scalars(scalars, row.step);
+  }
+
+  /** As Hugging Face's Trainer writes them. */
+  history(): Record<string, number>[] {
+    return this.rows.map(({ step, epoch, loss, gradNorm, learningRate, heldOutLoss }) => ({
+      step,
+      epoch,
+      loss,
+      grad_norm: gradNorm,
+      learning_rate: learningRate,
+      ...(heldOutLoss === undefined ? {} : { eval_loss: heldOutLoss }),
+    }));
+  }
+
+  close(): void {
+    this.#lines.close();
+    this.#board.close();
+  }
+}
+
+const wholeLines = (text: string): string => text.slice(0, text.lastIndexOf('\n') + 1);
+
+/** Refuses to begin what would not fit on the disk. */
+export function checkDisk(
+  { output, keepCheckpoints, evalShare }: SftConfig,
+  trained: number,
+  modelBytes: number,
+  existing: number,
+): void {
+  mkdirSync(output, { recursive: true });
+  const { bavail, bsize } = statfsSync(output);
+  // Master weight and two moments; while one more is written the older ones still stand.
+  const checkpointBytes = 12 * trained;
+  const checkpoints = keepCheckpoints + 1 + (evalShare > 0 ? 1 : 0);
+  const needed = Math.max(0, checkpoints * checkpointBytes + modelBytes - existing);
+  const free = bavail * bsize;
+  if (free >= needed) return;
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new ConfigError(
+    `${output}: ${gigabytes(free)} of disk are free, training needs ${gigabytes(needed)} (${checkpoints} checkpoints of ` +
+      `${gigabytes(checkpointBytes)} and the model)`,
+    { hint: 'free some space, choose another output, or train adapters (lora)' },
+  );
+}

@@ -1,0 +1,110 @@
+/**
+ * Who is trained: all weights of a model, or adapters beside frozen ones. Either way fp32 masters are what learns, and
+ * the executor computes with them or with copies rounded to the compute type.
+ */
+import { join } from 'node:path';
+import { type LoadedModel, resolveDtype } from '../src/local/loaded-model.ts';
+import { Decoder } from '../src/model/decoder.ts';
+import { loadDecoder, writeModelFolder, writeTemplate } from '../src/model/directory.ts';
+import {
+  type Adapters,
+  adapterParameters,
+  createAdapters,
+  type LoraSettings,
+  readAdapterFolder,
+  writeAdapterFolder,
+} from '../src/model/lora.ts';
+import { toDtype } from '../src/torch/ops.ts';
+import { type Dtype, keep, scope, type Tensor } from '../src/torch/tensor.ts';
+import { type Checkpoint, sourcesOf } from '../src/train/checkpoint.ts';
+import { createExecutor, type Executor } from '../src/train/executor.ts';
+import type { SftConfig } from './sft-config.ts';
+
+type Weights = ReadonlyMap<string, Tensor>;
+
+export interface Student {
+  readonly executor: Executor;
+  /** What is computed with, and its fp32 masters: the same tensors where fp32 is computed in. By name. */
+  readonly working: Weights;
+  readonly master: Weights;
+  /** Fills a folder with these weights: a model, or a PEFT folder of adapters. */
+  writeModel(folder: string, weights: Weights): void;
+  /** The masters a folder of `writeModel`'s holds, kept. */
+  readModel(folder: string): Weights;
+}
+
+/** Takes over the model's decoder, which is in fp32. */
+export function openStudent(config: SftConfig, model: LoadedModel, checkpoint: Checkpoint | undefined): Student {
+  return config.lora ? openAdapted(config, model, checkpoint) : openWhole(config, model, checkpoint);
+}
+
+function openWhole(config: SftConfig, model: LoadedModel, checkpoint: Checkpoint | undefined): Student {
+  const dtype = resolveDtype(config.dtype);
+  const readModel = (folder: string): Weights => loadDecoder(folder, 'float32').parameters;
+  if (checkpoint) model.decoder.release();
+  const loaded = checkpoint ? loadDecoder(checkpoint.folder, 'float32') : model.decoder;
+  const computing = dtype === 'float32' ? loaded : new Decoder(loaded.config, rounded(loaded.parameters, dtype));
+  const executor = createExecutor(computing, { recompute: config.recompute === 'always' });
+  const working = executor.decoder.parameters;
+  const template = config.template === undefined ? undefined : model.template.source;
+  return {
+    executor,
+    working,
+    master: dtype === 'float32' ? working : loaded.parameters,
+    readModel,
+    writeModel(folder, weights) {
+      writeModelFolder(folder, { config: loaded.config, weights: sourcesOf(weights), from: config.model, template });
+    },
+  };
+}
+
+function openAdapted(config: SftConfig, model: LoadedModel, checkpoint: Checkpoint | undefined): Student {
+  const dtype = resolveDtype(config.dtype);
+  const settings = loraSettings(config);
+  const { parameters, config: architecture } = model.decoder;
+  const readModel = (folder: string): Weights => adapterParameters(readAdapterFolder(folder, 'float32').adapters);
+  const masters: Adapters = checkpoint
+    ? readAdapterFolder(checkpoint.folder, 'float32').adapters
+    : createAdapters(parameters, settings, config.seed);
+  const adapters = dtype === 'float32' ? masters : roundedAdapters(masters, dtype);
+  const base = dtype === 'float32' ? parameters : rounded(parameters, dtype);
+  if (base !== parameters) model.decoder.release();
+  const executor = createExecutor(new Decoder(architecture, base, adapters), {
+    recompute: config.recompute === 'always',
+  });
+  const working = executor.decoder.trainable;
+  return {
+    executor,
+    working,
+    master: dtype === 'float32' ? working : adapterParameters(masters),
+    readModel,
+    writeModel(folder, weights) {
+      writeAdapterFolder(folder, { settings, base: config.model, weights: sourcesOf(weights) });
+      if (config.template !== undefined) writeTemplate(folder, model.template.source);
+    },
+  };
+}
+
+const loraSettings = ({ lora }: SftConfig): LoraSettings => {
+  const { rank, alpha, targets } = lora as NonNullable<SftConfig['lora']>;
+  return { rank, alpha, targets: targets === 'all' ? [] : targets };
+};
+
+const rounded = (weights: Weights, dtype: Dtype): Weights =>
+  scope(() => keep(new Map([...weights].map(([name, tensor]) => [name, toDtype(tensor, dtype)]))));
+
+const roundedAdapters = (adapters: Adapters, dtype: Dtype): Adapters =>
+  scope(() =>
+    keep(
+      new Map(
+        [...adapters].map(([name, { down, up, scale }]) => {
+          return [name, { down: toDtype(down, dtype), up: toDtype(up, dtype), scale }];
+        }),
+      ),
+    ),
+  );
+
+/** The file whose presence says that a folder of `writeModel`'s is whole. */
+export const modelFile = (config: SftConfig): string => (config.lora ? 'adapter_config.json' : 'config.json');
+
+export const finishedModel = (config: SftConfig): string => join(config.output, modelFile(config));

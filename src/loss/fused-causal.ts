@@ -1,0 +1,67 @@
+/**
+ * Cross-entropy of next tokens with its gradient by our kernel: causalLoss (causal.ts) without autograd, for models that
+ * end in an RMSNorm. A chunk's logits become their own gradient in place.
+ *
+ * Legend: tokens = all of a pack; labels = positions whose next token is to be learned; hidden; vocab.
+ */
+import type { LabelPositions } from '../text/labels.ts';
+import { fromIntegers } from '../torch/convert.ts';
+import { crossEntropyInto, rmsNormBackwardInto, rmsNormForward, transposeInto } from '../torch/kernels.ts';
+import { indexCopyInto, indexSelect, mmInto, narrow, transpose, zeros, zerosLike } from '../torch/ops.ts';
+import { scope, type Tensor } from '../torch/tensor.ts';
+
+/** Memory for a chunk's products, [rows, columns] or [vocab, hidden]: used again for the next chunk, or the next pack. */
+export type Take = (name: string, shape: readonly number[]) => Tensor;
+
+/**
+ * hidden [tokens, hidden] is the last block's output; head [vocab, hidden]. `addHeadGradient` gets scale · Σ loss's
+ * gradient by the head in parts, which it must copy or add; without it the head is frozen. Returns Σ loss in nats, the gradient by `hidden`, written into
+ * `gradHidden`, and that by the norm's weight.
+ */
+export function fusedCausalLoss(
+  gradHidden: Tensor,
+  hidden: Tensor,
+  norm: { readonly weight: Tensor; readonly epsilon: number },
+  head: Tensor,
+  labels: LabelPositions,
+  scale: number,
+  take: Take,
+  addHeadGradient: ((part: Tensor) => void) | undefined,
+  chunk = 512,
+): { lossSum: number; gradNorm: Tensor } {
+  return scope(() => {
+    const count = labels.positions.length;
+    const [vocab, width] = head.shape as [number, number];
+    const at = fromIntegers(labels.positions, [count]);
+    const targets = fromIntegers(labels.targets, [count]);
+    const rows = indexSelect(hidden, 0, at); // [labels, hidden]
+    const [normed, rstd] = rmsNormForward(rows, norm.weight, norm.epsilon) as [Tensor, Tensor];
+    const gradNormed = zerosLike(normed);
+    let lossSum = 0;
+    for (let start = 0; start < count; start += chunk) {
+      const length = Math.min(chunk, count - start);
+      scope(() => {
+        const part = narrow(normed, 0, start, length);
+        const logits = mmInto(take('logits', [length, vocab]), part, transpose(head, 0, 1));
+        lossSum += crossEntropyInto(logits, narrow(targets, 0, start, length), scale);
+        mmInto(narrow(gradNormed, 0, start, length), logits, head);
+        if (!addHeadGradient) return;
+        const gradHead = take('gradient of the head', [vocab, width]);
+        addHeadGradient(mmInto(gradHead, transposed(logits, take), part));
+      });
+    }
+    const gradRows = zeros(rows.shape, rows.dtype);
+    const gradNorm = rmsNormBackwardInto(gradRows, gradNormed, rows, norm.weight, rstd);
+    indexCopyInto(gradHidden, 0, at, gradRows);
+    return { lossSum, gradNorm };
+  });
+}
+
+/** In bf16 laid out anew, which oneDNN's products want; fp32 products take it as it is. */
+function transposed(logits: Tensor, take: Take): Tensor {
+  if (logits.dtype !== 'bfloat16') return transpose(logits, 0, 1);
+  const [rows, columns] = logits.shape as [number, number];
+  const out = take('logits transposed', [columns, rows]);
+  transposeInto(out, logits);
+  return out;
+}

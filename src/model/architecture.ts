@@ -1,0 +1,53 @@
+/**
+ * What kinds of decoders have in common, so that training, decoding and scoring know one decoder: parts with their
+ * parameters, an embedding that adds up rows of tables, a block, a norm. A kind is in a file of its own (llama.ts,
+ * opt.ts) and holds no tensors; decoder.ts gives it those of a model.
+ *
+ * Legend: tokens = all of a pack or batch side by side; hidden.
+ */
+import { tensorOperator } from '../torch/operator.ts';
+import { add, mulScalar } from '../torch/ops.ts';
+import type { Tensor } from '../torch/tensor.ts';
+import type { Attention } from './attention.ts';
+import type { ModelConfig } from './config.ts';
+import type { Adapter } from './lora.ts';
+
+/** A linear layer, a norm or a table. */
+export interface Part {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  readonly adapter?: Adapter | undefined;
+}
+
+/**
+ * Makes something of a part's description: its parameters are NAME.weight, of this shape, and where it has one
+ * NAME.bias, as long as the weight's first dimension.
+ */
+export type Describe<Result> = (name: string, weight: readonly number[], bias?: boolean) => Result;
+
+export interface Architecture {
+  /** What all names but the output head's begin with. */
+  readonly root: string;
+  /** Tables whose rows add up to a token's embedding. */
+  tables<Result>(config: ModelConfig, describe: Describe<Result>): readonly Result[];
+  /** Which row of each table, by token: int64 [tokens]. */
+  rows(tokens: Tensor, positions: readonly number[]): readonly Tensor[];
+  /** A block's parts in the order of its forward pass; undefined: not in this family. */
+  blockParts<Result>(config: ModelConfig, describe: Describe<Result>): Parts<Result>;
+  /** x [tokens, hidden] → [tokens, hidden] */
+  block(x: Tensor, parts: Parts<Part>, attention: Attention, layer: number, config: ModelConfig): Tensor;
+  finalNormPart<Result>(config: ModelConfig, describe: Describe<Result>): Result;
+  norm(x: Tensor, part: Part, config: ModelConfig): Tensor;
+}
+
+type Parts<Result> = Readonly<Record<string, Result | undefined>>;
+
+const linear = tensorOperator<[Tensor, Tensor, Tensor | null]>('aten::linear');
+
+/** x [tokens, in] → [tokens, out] by weight [out, in] and the adapter, if any */
+export function project(x: Tensor, { weight, bias, adapter }: Part): Tensor {
+  const y = linear(x, weight, bias);
+  if (!adapter) return y;
+  const { down, up, scale } = adapter;
+  return add(y, mulScalar(linear(linear(x, down, null), up, null), scale));
+}

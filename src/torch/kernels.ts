@@ -1,0 +1,45 @@
+/**
+ * Kernels of our own for the CPU (native/kernels): what one pass over memory can do in place of several operators. They
+ * know nothing of autograd: a forward and its backward are called by hand (src/train). T is float32, float64 or bfloat16;
+ * arithmetic is in float32 (float64 for float64). The slow clear versions of all of them stand in
+ * test/torch/kernels.test.ts.
+ */
+import { plainOperator, tensorOperator, tensorsOperator } from './operator.ts';
+import type { Tensor } from './tensor.ts';
+
+/** x [tokens, dim] or [tokens, heads, dim], weight [dim], epsilon → y as x, rstd [tokens · heads]. */
+export const rmsNormForward = tensorsOperator<[Tensor, Tensor, number]>('understudy::rms_norm');
+/** gradX += …; gradY, x, weight, rstd → the weight's gradient [dim], in float32 (float64). */
+export const rmsNormBackwardInto = tensorOperator<[Tensor, Tensor, Tensor, Tensor, Tensor]>(
+  'understudy::rms_norm_backward_',
+);
+/** out [tokens, width] from gateUp [tokens, 2 · width], a row being gate, then up. */
+export const swigluInto = plainOperator<undefined, [Tensor, Tensor]>('understudy::swiglu_');
+/** gradGateUp and, once more, out, from gradOut and gateUp. */
+export const swigluBackwardInto = plainOperator<undefined, [Tensor, Tensor, Tensor, Tensor]>(
+  'understudy::swiglu_backward_',
+);
+/** x [tokens, heads, dim] in place; cos and sin of `Rotation`; sign -1 turns back: the backward. */
+export const rotateInto = plainOperator<undefined, [Tensor, Tensor, Tensor, number]>('understudy::rotate_');
+/**
+ * scores […, queries, keys] in place → softmax of scale · scores over the keys a query may see: those up to its own
+ * place (queries stand at the end of the keys), of them the last `window`.
+ */
+export const causalSoftmaxInto = plainOperator<undefined, [Tensor, number, number, (number | null)?]>(
+  'understudy::causal_softmax_',
+);
+/** grad of the weights in place → of the scores; weights, queries, scale, window. */
+export const causalSoftmaxBackwardInto = plainOperator<undefined, [Tensor, Tensor, number, number, (number | null)?]>(
+  'understudy::causal_softmax_backward_',
+);
+/** logits [rows, vocab] in place → scale · their gradient; targets [rows]; Σ loss in nats. */
+export const crossEntropyInto = plainOperator<number, [Tensor, Tensor, number]>('understudy::cross_entropy_');
+export const sumOfSquares = plainOperator<number, [Tensor]>('understudy::sum_of_squares');
+/** out [columns, rows] from values [rows, columns]. */
+export const transposeInto = plainOperator<undefined, [Tensor, Tensor]>('understudy::transpose_');
+/** Arguments: master, gradient, first and second moment, working copy, step, learning rate, β₁, β₂, ε, decay, scale. */
+export const adamwInto = plainOperator<
+  undefined,
+  [Tensor, Tensor, Tensor, Tensor, Tensor | null, number, number, number, number, number, number, number]
+>('understudy::adamw_');
+export const threadsUsed = plainOperator<number, [number]>('understudy::threads_used');

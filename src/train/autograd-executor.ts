@@ -1,0 +1,104 @@
+/**
+ * One pack forward and backward by libtorch's autograd, block by block: every block's output is a graph of its own, so
+ * that its memory is free as soon as its gradients are there. Any decoder on any device; the clear reference that the
+ * fused executor is held to.
+ */
+import { type Pack, packTokens } from '../data/pack.ts';
+import { causalLoss } from '../loss/causal.ts';
+import { PackedAttention } from '../model/attention.ts';
+import type { Decoder, Lookup } from '../model/decoder.ts';
+import { labelPositions } from '../text/labels.ts';
+import { fromIntegers } from '../torch/convert.ts';
+import { grad, noGrad } from '../torch/grad.ts';
+import { detach, indexAddInto, toDtype, zeros } from '../torch/ops.ts';
+import { releaseAll, scope, type Tensor } from '../torch/tensor.ts';
+import type { Executor } from './executor.ts';
+import type { Gradients } from './gradients.ts';
+
+export class AutogradExecutor implements Executor {
+  readonly decoder: Decoder;
+
+  /** Takes the decoder over. */
+  constructor(decoder: Decoder) {
+    this.decoder = decoder;
+    for (const parameter of decoder.trainable.values()) parameter.requiresGrad();
+  }
+
+  forwardBackward(pack: Pack, gradients: Gradients, scale: number): number {
+    return forwardBackward(this.decoder, pack, gradients, scale);
+  }
+
+  release(): void {
+    this.decoder.release();
+  }
+}
+
+/**
+ * Adds the gradients of scale · Σ loss over the pack's labels to `gradients`; returns Σ loss in nats. The decoder's
+ * parameters must require gradients.
+ */
+export function forwardBackward(decoder: Decoder, pack: Pack, gradients: Gradients, scale: number): number {
+  return scope(() => {
+    const lengths = pack.map((document) => document.ids.length);
+    const ids = fromIntegers(
+      pack.flatMap((document) => document.ids),
+      [packTokens(pack)],
+    );
+    const attention = new PackedAttention(decoder, lengths);
+    // With adapters nothing outside the blocks is trained.
+    const frozen = decoder.adapters.size > 0;
+
+    // Forward: each block starts from a detached leaf.
+    const blocks: { input: Tensor; output: Tensor }[] = [];
+    let hidden = noGrad(() => decoder.embed(ids, attention.positions)); // [tokens, hidden]
+    for (let layer = 0; layer < decoder.numLayers; layer++) {
+      const input = detach(hidden).requiresGrad();
+      hidden = scope(() => decoder.block(layer, input, attention));
+      blocks.push({ input, output: hidden });
+    }
+
+    const loss = causalLoss(
+      detach(hidden),
+      (x) => decoder.finalNorm(x),
+      decoder.finalNormParameters.map(({ tensor }) => tensor),
+      decoder.headWeight,
+      labelPositions(pack),
+      scale,
+      { frozen },
+    );
+    if (!frozen) {
+      decoder.finalNormParameters.forEach(({ name }, i) => {
+        gradients.add(name, loss.gradNorms[i] as Tensor);
+      });
+      gradients.add(decoder.headName, loss.gradHead as Tensor, true);
+    }
+
+    // Backward: the last block first; a block's graph is gone before the next one's is used.
+    let gradHidden = loss.gradHidden;
+    for (let layer = decoder.numLayers - 1; layer >= 0; layer--) {
+      const { input, output } = blocks[layer] as { input: Tensor; output: Tensor };
+      const parameters = decoder.blockParameters(layer);
+      const inputs = [input, ...parameters.map(({ tensor }) => tensor)];
+      const [gradInput, ...gradParameters] = grad([output], inputs, { gradOutputs: [gradHidden] }) as Tensor[];
+      releaseAll([gradHidden, output, input]);
+      parameters.forEach(({ name }, i) => {
+        gradients.add(name, gradParameters[i] as Tensor);
+      });
+      gradHidden = gradInput as Tensor;
+    }
+    if (!frozen) for (const lookup of decoder.lookups(ids, attention.positions)) addRows(gradients, lookup, gradHidden);
+    return loss.lossSum;
+  });
+}
+
+/** gradEmbedded [tokens, hidden] is that of the rows looked up. */
+function addRows(gradients: Gradients, { name, table, rows }: Lookup, gradEmbedded: Tensor): void {
+  if (!gradients.byName.has(name)) {
+    gradients.add(
+      name,
+      scope(() => zeros(table.shape, 'float32')),
+    );
+  }
+  const sum = gradients.byName.get(name) as Tensor;
+  scope(() => indexAddInto(sum, 0, rows, toDtype(gradEmbedded, sum.dtype)));
+}

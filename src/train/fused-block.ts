@@ -1,0 +1,298 @@
+/**
+ * The Llama block and its gradient written out, on kernels of our own: the arithmetic of src/model/llama.ts without
+ * autograd. The forward keeps what the backward cannot cheaply make again (inputs of the two norms, queries with keys
+ * and values, what attention gave, gate with up) and nothing else; products go into memory that stays. Where memory is
+ * short (`recompute`) only a block's input is kept and its forward is done again.
+ *
+ * Legend: tokens = Σ document lengths; hidden; intermediate; queries = heads · dim, keys = keyValueHeads · dim.
+ */
+import type { ModelConfig } from '../model/config.ts';
+import { adapterParameters } from '../model/lora.ts';
+import type { Rotation } from '../model/rotary.ts';
+import {
+  rmsNormBackwardInto,
+  rmsNormForward,
+  rotateInto,
+  swigluBackwardInto,
+  swigluInto,
+  transposeInto,
+} from '../torch/kernels.ts';
+import {
+  addInto,
+  addmmInto,
+  copyInto,
+  matmul,
+  mmInto,
+  mulScalar,
+  narrow,
+  sumOver,
+  transpose,
+  view,
+  zeros,
+  zerosLike,
+} from '../torch/ops.ts';
+import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
+import type { Buffers } from './buffers.ts';
+import { attendBackwardInto, attendInto } from './fused-attention.ts';
+import type { FusedLayer, FusedLinear, Norm } from './fused-weights.ts';
+import type { Gradients } from './gradients.ts';
+
+/** How the tokens of a pack belong together. */
+export interface PackLayout {
+  readonly lengths: readonly number[];
+  readonly rotation: Rotation;
+}
+
+/** What a block's forward leaves to its backward, besides its input. */
+interface Kept {
+  readonly rstd: Tensor; // [tokens]
+  /** Before their norms and before rotation: only where heads are normed. */
+  readonly plainHeads: Tensor | undefined; // [tokens, queries + keys]
+  readonly headRstds: { readonly query: Tensor; readonly key: Tensor } | undefined;
+  readonly qkv: Tensor; // [tokens, queries + 2 · keys], rotated
+  readonly attended: Tensor; // [tokens, queries]
+  readonly afterAttention: Tensor; // [tokens, hidden]
+  readonly afterRstd: Tensor; // [tokens]
+  readonly gateUp: Tensor; // [tokens, 2 · intermediate]
+}
+
+export class FusedBlock {
+  readonly #layer: FusedLayer;
+  readonly #config: ModelConfig;
+  readonly #window: number | undefined;
+  readonly #buffers: Buffers;
+  /** Names the buffers of what is kept: the block's own, or the same for all where blocks are recomputed. */
+  readonly #place: string;
+  /** Whether only adapters are trained. */
+  readonly #frozen: boolean;
+  #kept: Kept | undefined;
+
+  constructor(
+    layer: FusedLayer,
+    index: number,
+    config: ModelConfig,
+    buffers: Buffers,
+    { recompute, frozen }: { recompute: boolean; frozen: boolean },
+  ) {
+    this.#layer = layer;
+    this.#config = config;
+    this.#window = config.windows[index];
+    this.#buffers = buffers;
+    this.#place = recompute ? '' : `${index} `;
+    this.#frozen = frozen;
+  }
+
+  /** x [tokens, hidden] → y [tokens, hidden], written into `y`. */
+  forward(y: Tensor, x: Tensor, pack: PackLayout): void {
+    this.forget();
+    this.#kept = keep(scope(() => this.#forward(y, x, pack)));
+  }
+
+  /** What was kept, other than memory that stays. */
+  forget(): void {
+    if (this.#kept) releaseAll(this.#kept);
+    this.#kept = undefined;
+  }
+
+  /** gradY becomes the gradient of x, in place; x is what the forward was given. */
+  backward(gradY: Tensor, x: Tensor, pack: PackLayout, gradients: Gradients): void {
+    const kept = this.#kept as Kept;
+    scope(() => this.#backward(gradY, x, kept, pack, gradients));
+    this.forget();
+  }
+
+  #forward(y: Tensor, x: Tensor, { lengths, rotation }: PackLayout): Kept {
+    const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = this.#layer;
+    const tokens = x.size(0);
+    const [normed, rstd] = this.#norm(x, inputNorm);
+    const qkv = this.#own('qkv', tokens, queryKeyValue.weight.size(0), x);
+    apply(qkv, normed, queryKeyValue);
+    const heads = this.#normHeads(qkv);
+    rotateInto(this.#heads(qkv, 'turned'), rotation.cos, rotation.sin, 1);
+    const attended = this.#own('attended', tokens, output.weight.size(1), x);
+    attendInto(attended, qkv, lengths, this.#config, this.#window);
+    const afterAttention = this.#own('after attention', tokens, x.size(1), x);
+    addmmInto(afterAttention, x, attended, transpose(output.weight, 0, 1));
+    addAdapters(afterAttention, attended, output);
+    const [afterNormed, afterRstd] = this.#norm(afterAttention, postAttentionNorm);
+    const gateUp = this.#own('gate up', tokens, gateUpLinear.weight.size(0), x);
+    apply(gateUp, afterNormed, gateUpLinear);
+    const gated = this.#scratch('gated', tokens, down.weight.size(1), x);
+    swigluInto(gated, gateUp);
+    addmmInto(y, afterAttention, gated, transpose(down.weight, 0, 1));
+    addAdapters(y, gated, down);
+    return { rstd, ...heads, qkv, attended, afterAttention, afterRstd, gateUp };
+  }
+
+  #backward(grad: Tensor, x: Tensor, kept: Kept, { lengths, rotation }: PackLayout, gradients: Gradients): void {
+    const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = this.#layer;
+    const { rstd, qkv, attended, afterAttention, afterRstd, gateUp } = kept;
+    const tokens = x.size(0);
+
+    // y = afterAttention + down(swiglu(gateUp(norm(afterAttention))))
+    const gradGated = this.#scratch('grad gated', tokens, down.weight.size(1), x);
+    applyBackward(gradGated, grad, down);
+    const gradGateUp = this.#scratch('grad gate up', tokens, gateUp.size(1), x);
+    const gated = this.#scratch('gated', tokens, down.weight.size(1), x);
+    swigluBackwardInto(gradGateUp, gated, gradGated, gateUp);
+    this.#addWeightGradients(down, grad, gated, gradients);
+    const gradNormed = this.#scratch('grad normed', tokens, x.size(1), x);
+    applyBackward(gradNormed, gradGateUp, gateUpLinear);
+    const [afterNormed] = this.#norm(afterAttention, postAttentionNorm);
+    this.#addWeightGradients(gateUpLinear, gradGateUp, afterNormed, gradients);
+    this.#addNormGradient(gradients, normBackward(postAttentionNorm, grad, gradNormed, afterAttention, afterRstd));
+
+    // afterAttention = x + output(attention(rotate(norm(queryKeyValue(norm(x))))))
+    const gradAttended = this.#scratch('grad attended', tokens, attended.size(1), x);
+    applyBackward(gradAttended, grad, output);
+    this.#addWeightGradients(output, grad, attended, gradients);
+    const gradQkv = this.#scratch('grad qkv', tokens, qkv.size(1), x);
+    attendBackwardInto(gradQkv, gradAttended, qkv, lengths, this.#config, this.#window);
+    rotateInto(this.#heads(gradQkv, 'turned'), rotation.cos, rotation.sin, -1);
+    this.#normHeadsBackward(gradQkv, kept, gradients);
+    applyBackward(gradNormed, gradQkv, queryKeyValue);
+    const [normed] = this.#norm(x, inputNorm);
+    this.#addWeightGradients(queryKeyValue, gradQkv, normed, gradients);
+    this.#addNormGradient(gradients, normBackward(inputNorm, grad, gradNormed, x, rstd));
+  }
+
+  #norm(x: Tensor, { weight }: Norm): [Tensor, Tensor] {
+    return rmsNormForward(x, weight, this.#config.normEpsilon) as [Tensor, Tensor];
+  }
+
+  /** The query and key heads of a qkv row, seen as [tokens, heads, dim]; together they are what is turned. */
+  #heads(qkv: Tensor, which: 'query' | 'key' | 'turned'): Tensor {
+    const { numHeads, numKeyValueHeads, headDim } = this.#config;
+    const [from, count] = {
+      query: [0, numHeads],
+      key: [numHeads, numKeyValueHeads],
+      turned: [0, numHeads + numKeyValueHeads],
+    }[which] as [number, number];
+    return view(narrow(qkv, 1, from * headDim, count * headDim), [qkv.size(0), count, headDim]);
+  }
+
+  #normHeads(qkv: Tensor): Pick<Kept, 'plainHeads' | 'headRstds'> {
+    const { queryNorm, keyNorm } = this.#layer;
+    if (!queryNorm || !keyNorm) return { plainHeads: undefined, headRstds: undefined };
+    const { numHeads, numKeyValueHeads, headDim } = this.#config;
+    const turned = (numHeads + numKeyValueHeads) * headDim;
+    const plainHeads = copyInto(this.#own('plain heads', qkv.size(0), turned, qkv), narrow(qkv, 1, 0, turned));
+    const normed = (which: 'query' | 'key', norm: Norm): Tensor => {
+      const [values, rstd] = this.#norm(this.#heads(qkv, which), norm);
+      copyInto(this.#heads(qkv, which), values);
+      return rstd;
+    };
+    return { plainHeads, headRstds: { query: normed('query', queryNorm), key: normed('key', keyNorm) } };
+  }
+
+  #normHeadsBackward(gradQkv: Tensor, { plainHeads, headRstds }: Kept, gradients: Gradients): void {
+    const { queryNorm, keyNorm } = this.#layer;
+    if (!queryNorm || !keyNorm || !plainHeads || !headRstds) return;
+    for (const [which, norm] of [
+      ['query', queryNorm],
+      ['key', keyNorm],
+    ] as const) {
+      const place = this.#heads(gradQkv, which);
+      const gradHeads = zeros(place.shape, place.dtype);
+      this.#addNormGradient(
+        gradients,
+        normBackward(norm, gradHeads, place, this.#heads(plainHeads, which), headRstds[which]),
+      );
+      copyInto(place, gradHeads);
+    }
+  }
+
+  /** weight gradient = gradOutᵀ · x, for each parameter the matrix holds; or those of its adapters. */
+  #addWeightGradients(linear: FusedLinear, gradOut: Tensor, x: Tensor, gradients: Gradients): void {
+    if (this.#frozen) {
+      addAdapterGradients(linear, gradOut, x, gradients);
+      return;
+    }
+    const { weight, bias, slices } = linear;
+    const name = (slices[0] as { name: string }).name;
+    // What is added to sums is copied there or becomes a sum itself: memory that stays must not.
+    const total = gradients.accumulates
+      ? zerosLike(weight)
+      : this.#buffers.take(`gradient of ${name}`, weight.shape, weight.dtype);
+    mmInto(total, this.#transposed(gradOut), x);
+    const gradBias = bias && sumOver(gradOut, [0], false, 'float32');
+    for (const slice of slices) {
+      gradients.add(`${slice.name}.weight`, narrow(total, 0, slice.from, slice.rows));
+      if (gradBias) gradients.add(`${slice.name}.bias`, narrow(gradBias, 0, slice.from, slice.rows));
+    }
+  }
+
+  #addNormGradient(gradients: Gradients, { name, gradient }: { name: string; gradient: Tensor }): void {
+    if (!this.#frozen) gradients.add(name, gradient);
+  }
+
+  /** [columns, rows]: in bf16 laid out anew, which oneDNN's products want; fp32 products take it as it is. */
+  #transposed(x: Tensor): Tensor {
+    if (x.dtype !== 'bfloat16') return transpose(x, 0, 1);
+    const [rows, columns] = x.shape as [number, number];
+    const out = this.#scratch('transposed', columns, rows, x);
+    transposeInto(out, x);
+    return out;
+  }
+
+  #own(name: string, rows: number, columns: number, like: Tensor): Tensor {
+    return this.#buffers.take(this.#place + name, [rows, columns], like.dtype);
+  }
+
+  /** Shared by all blocks: its contents last as long as a forward or a backward. */
+  #scratch(name: string, rows: number, columns: number, like: Tensor): Tensor {
+    return this.#buffers.take(name, [rows, columns], like.dtype);
+  }
+}
+
+/** out = x · weightᵀ + bias + what the adapters add */
+function apply(out: Tensor, x: Tensor, linear: FusedLinear): void {
+  const transposed = transpose(linear.weight, 0, 1);
+  if (linear.bias) addmmInto(out, linear.bias, x, transposed);
+  else mmInto(out, x, transposed);
+  addAdapters(out, x, linear);
+}
+
+/** out += scale · x · downᵀ · upᵀ, in each adapted parameter's columns */
+function addAdapters(out: Tensor, x: Tensor, { slices }: FusedLinear): void {
+  for (const { adapter, from, rows } of slices) {
+    if (!adapter) continue;
+    const low = matmul(x, transpose(adapter.down, 0, 1)); // [tokens, rank]
+    addInto(narrow(out, 1, from, rows), mulScalar(matmul(low, transpose(adapter.up, 0, 1)), adapter.scale));
+  }
+}
+
+/** gradX = gradOut · weight, and the same through the adapters */
+function applyBackward(gradX: Tensor, gradOut: Tensor, { weight, slices }: FusedLinear): void {
+  mmInto(gradX, gradOut, weight);
+  for (const { adapter, from, rows } of slices) {
+    if (!adapter) continue;
+    const gradLow = mulScalar(matmul(narrow(gradOut, 1, from, rows), adapter.up), adapter.scale); // [tokens, rank]
+    addInto(gradX, matmul(gradLow, adapter.down));
+  }
+}
+
+function addAdapterGradients({ slices }: FusedLinear, gradOut: Tensor, x: Tensor, gradients: Gradients): void {
+  for (const { adapter, name, from, rows } of slices) {
+    if (!adapter) continue;
+    const grad = narrow(gradOut, 1, from, rows);
+    const low = matmul(x, transpose(adapter.down, 0, 1)); // [tokens, rank]
+    const gradLow = mulScalar(matmul(grad, adapter.up), adapter.scale);
+    const parts = { down: matmul(transpose(gradLow, 0, 1), x), up: matmul(transpose(grad, 0, 1), low) };
+    const scaled = { ...parts, up: mulScalar(parts.up, adapter.scale), scale: adapter.scale };
+    for (const [parameter, gradient] of adapterParameters(new Map([[name, scaled]]))) {
+      gradients.add(parameter, gradient);
+    }
+  }
+}
+
+/** gradX += the gradient through the norm; that of its weight. */
+function normBackward(
+  { name, weight }: Norm,
+  gradX: Tensor,
+  gradY: Tensor,
+  x: Tensor,
+  rstd: Tensor,
+): { name: string; gradient: Tensor } {
+  return { name, gradient: rmsNormBackwardInto(gradX, gradY, x, weight, rstd) };
+}

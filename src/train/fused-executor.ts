@@ -1,0 +1,120 @@
+/**
+ * One pack forward and backward through fused blocks: everything a Llama-like model needs on the CPU, without autograd.
+ * The arithmetic is autograd-executor.ts's, to which the tests hold it.
+ */
+import { type Pack, packTokens } from '../data/pack.ts';
+import { fusedCausalLoss } from '../loss/fused-causal.ts';
+import { packedPositions } from '../model/attention.ts';
+import type { Decoder } from '../model/decoder.ts';
+import type { Rotation } from '../model/rotary.ts';
+import { labelPositions } from '../text/labels.ts';
+import { fromIntegers } from '../torch/convert.ts';
+import { noGrad } from '../torch/grad.ts';
+import { addInto, copyInto, indexAddInto, toDtype, zeroInto, zeros } from '../torch/ops.ts';
+import { scope, type Tensor } from '../torch/tensor.ts';
+import { Buffers } from './buffers.ts';
+import type { Executor } from './executor.ts';
+import { FusedBlock, type PackLayout } from './fused-block.ts';
+import { fuseWeights } from './fused-weights.ts';
+import type { Gradients } from './gradients.ts';
+
+export class FusedExecutor implements Executor {
+  readonly decoder: Decoder;
+  readonly #release: () => void;
+  readonly #blocks: readonly FusedBlock[];
+  readonly #buffers = new Buffers();
+  readonly #recompute: boolean;
+  /** With adapters nothing outside the blocks is trained. */
+  readonly #frozen: boolean;
+
+  /** Takes the decoder over. */
+  constructor(decoder: Decoder, { recompute }: { recompute: boolean }) {
+    const weights = fuseWeights(decoder);
+    this.decoder = weights.decoder;
+    this.#release = weights.release;
+    this.#recompute = recompute;
+    this.#frozen = decoder.adapters.size > 0;
+    this.#blocks = weights.layers.map(
+      (layer, index) =>
+        new FusedBlock(layer, index, decoder.config, this.#buffers, { recompute, frozen: this.#frozen }),
+    );
+  }
+
+  forwardBackward(pack: Pack, gradients: Gradients, scale: number): number {
+    return noGrad(() => scope(() => this.#forwardBackward(pack, gradients, scale)));
+  }
+
+  release(): void {
+    for (const block of this.#blocks) block.forget();
+    this.#buffers.release();
+    this.#release();
+  }
+
+  #forwardBackward(pack: Pack, gradients: Gradients, scale: number): number {
+    const lengths = pack.map((document) => document.ids.length);
+    const positions = packedPositions(lengths);
+    const layout: PackLayout = { lengths, rotation: this.decoder.rotation(positions) as Rotation };
+    const tokens = packTokens(pack);
+    const ids = fromIntegers(
+      pack.flatMap((document) => document.ids),
+      [tokens],
+    );
+    const width = this.decoder.config.hiddenSize;
+    const rows = (name: string) => this.#buffers.take(name, [tokens, width], this.decoder.dtype);
+
+    // Forward: each block reads what the one before wrote.
+    const inputs = this.#blocks.map((_, layer) => rows(`${layer} input`));
+    const last = rows('output');
+    scope(() => copyInto(inputs[0] as Tensor, this.decoder.embed(ids, positions)));
+    this.#blocks.forEach((block, layer) => {
+      block.forward(inputs[layer + 1] ?? last, inputs[layer] as Tensor, layout);
+      if (this.#recompute) block.forget();
+    });
+
+    const gradHidden = rows('gradient');
+    zeroInto(gradHidden);
+    const lossSum = this.#loss(gradHidden, last, pack, gradients, scale);
+
+    // Backward: the gradient of a block's output becomes that of its input.
+    for (let layer = this.#blocks.length - 1; layer >= 0; layer--) {
+      const block = this.#blocks[layer] as FusedBlock;
+      const input = inputs[layer] as Tensor;
+      if (this.#recompute) block.forward(last, input, layout);
+      block.backward(gradHidden, input, layout, gradients);
+    }
+    if (this.#frozen) return lossSum;
+    for (const { name, table, rows: at } of this.decoder.lookups(ids, positions)) {
+      const sum = sumOf(gradients, name, table);
+      scope(() => indexAddInto(sum, 0, at, toDtype(gradHidden, sum.dtype)));
+    }
+    return lossSum;
+  }
+
+  #loss(gradHidden: Tensor, hidden: Tensor, pack: Pack, gradients: Gradients, scale: number): number {
+    const { config, dtype, headName, headWeight, finalNormParameters } = this.decoder;
+    const [norm] = finalNormParameters as [(typeof finalNormParameters)[number]];
+    const loss = fusedCausalLoss(
+      gradHidden,
+      hidden,
+      { weight: norm.tensor, epsilon: config.normEpsilon },
+      headWeight,
+      labelPositions(pack),
+      scale,
+      (name, shape) => this.#buffers.take(name, shape, dtype),
+      this.#frozen ? undefined : (part) => addInto(sumOf(gradients, headName, headWeight), part),
+    );
+    if (!this.#frozen) gradients.add(norm.name, loss.gradNorm);
+    return loss.lossSum;
+  }
+}
+
+/** The fp32 sum of a table's gradients, which come in parts. */
+function sumOf(gradients: Gradients, name: string, table: Tensor): Tensor {
+  const sum = gradients.byName.get(name);
+  if (sum) return sum;
+  gradients.add(
+    name,
+    scope(() => zeros(table.shape, 'float32')),
+  );
+  return gradients.byName.get(name) as Tensor;
+}

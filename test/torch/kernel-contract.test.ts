@@ -1,0 +1,250 @@
+/**
+ * What all kernels of native/kernels keep to: the same bits on any number of threads, NaN stays NaN, no memory of
+ * their own, refusals in words, every instruction set. Their values: kernels.test.ts. No speed.
+ */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { packageRoot } from '../../src/base/paths.ts';
+import { addon } from '../../src/native/load.ts';
+import { fromFloat64, fromIntegers, toBytes, toFloat64 } from '../../src/torch/convert.ts';
+import * as kernels from '../../src/torch/kernels.ts';
+import { machine } from '../../src/torch/machine.ts';
+import * as ops from '../../src/torch/ops.ts';
+import { type Dtype, liveTensors, scope, type Tensor } from '../../src/torch/tensor.ts';
+import { crossEntropy, epsilon, norm, random, rotation, softmax, swiglu } from './kernel-cases.ts';
+import { adamwStep, dtypes, expectClose, inputsOf, runKernel, tolerances } from './kernel-run.ts';
+
+/** The bytes of every result of every kernel, at sizes that are shared out between threads. */
+const everything = (dtype: Dtype): Uint8Array[] =>
+  scope(() => {
+    const large = [
+      norm([60, 9, 64]),
+      norm([500, 70]),
+      swiglu([120, 300]),
+      rotation([60, 9, 64], 1),
+      softmax([4, 60, 150], 60),
+      crossEntropy([7, 1001]),
+      crossEntropy([40_001, 2]),
+    ];
+    const bytes = large.flatMap((kernel) => {
+      const { out, saved, grads } = runKernel(kernel, inputsOf(kernel, dtype));
+      return [out, ...saved, ...grads].map(toBytes);
+    });
+    const values = random([99_699], dtype);
+    const out = ops.zeros([501, 199], dtype);
+    kernels.transposeInto(out, ops.view(values, [199, 501]));
+    const master = random([99_699], dtype === 'float64' ? dtype : 'float32', 'master');
+    const moments = [ops.zerosLike(master), ops.zerosLike(master)] as const;
+    const copy = dtype === 'float64' ? null : ops.zeros([99_699], 'bfloat16');
+    adamwStep(master, values, moments, copy, 1);
+    bytes.push(...[out, master, ...moments, ...(copy ? [copy] : [])].map(toBytes));
+    return [...bytes, new Uint8Array(Float64Array.of(kernels.sumOfSquares(values)).buffer)];
+  });
+
+it.each(dtypes)('gives the same bits on any number of threads, %s', (dtype) => {
+  const { threads } = machine();
+  const on = (count: number) => {
+    addon().setThreads(count);
+    expect(kernels.threadsUsed(10_000)).toBe(count);
+    return everything(dtype);
+  };
+  try {
+    const alone = on(1);
+    for (const count of [2, 3]) {
+      on(count).forEach((bytes, i) => {
+        expect(Buffer.compare(bytes, alone[i]!), `result ${i}`).toBe(0);
+      });
+    }
+  } finally {
+    addon().setThreads(threads);
+  }
+});
+
+it.each(dtypes)('carries NaN on, and infinity as softmax means it, %s', (dtype) => {
+  scope(() => {
+    for (const at of [0, 3, 70]) {
+      const row = (value: number) => {
+        const values = Array.from(toFloat64(random([71], 'float32'))).with(at, value);
+        return ops.toDtype(fromFloat64(values, [1, 71]), dtype);
+      };
+      const all = (tensor: Tensor | undefined) => toFloat64(tensor!).every(Number.isNaN);
+      for (const value of [Number.NaN, Infinity]) {
+        const scores = row(value);
+        kernels.causalSoftmaxInto(scores, 1, 1);
+        expect(all(scores)).toBe(true);
+        const logits = row(value);
+        expect(kernels.crossEntropyInto(logits, fromIntegers([1], [1]), 1)).toBeNaN();
+        expect(all(logits)).toBe(true);
+      }
+      const scores = row(-Infinity);
+      kernels.causalSoftmaxInto(scores, 1, 1);
+      expect(toFloat64(scores)[at]).toBe(0);
+      expectClose(scores, ops.softmax(ops.toDtype(row(-Infinity), 'float64'), -1), tolerances[dtype]);
+      expect(all(kernels.rmsNormForward(row(Number.NaN), random([71], dtype), epsilon)[0])).toBe(true);
+      expect(kernels.sumOfSquares(row(Number.NaN))).toBeNaN();
+    }
+    const { out, grads } = runKernel(swiglu([1, 40]), [ops.fullLike(random([1, 80], dtype), Number.NaN)]);
+    for (const tensor of [out, ...grads]) expect(toFloat64(tensor).every(Number.isNaN)).toBe(true);
+  });
+});
+
+const floats = (...shape: number[]) => random(shape, 'float32');
+const doubles = (...shape: number[]) => random(shape, 'float64');
+const halves = (...shape: number[]) => random(shape, 'bfloat16');
+const whole = (...shape: number[]) => ops.toDtype(random(shape, 'float32'), 'int64');
+/** Its elements do not lie side by side. */
+const slanted = (...shape: [number, number]) => ops.transpose(random(shape, 'float32'), 0, 1);
+const targets = (...values: number[]) => fromIntegers(values, [values.length]);
+
+it('in-place kernels make no tensors', () => {
+  scope(() => {
+    const [x, y, wide, weight] = [floats(4, 8), floats(4, 8), floats(4, 16), floats(8)];
+    const [gradWide, flipped, labels] = [floats(4, 16), floats(8, 4), targets(0, 1, 2, 3)];
+    const [angles, rstd, copy] = [floats(4, 4), floats(4), halves(4, 8)];
+    const moments = [ops.zerosLike(x), ops.zerosLike(x)] as const;
+    const before = liveTensors();
+    kernels.swigluInto(x, wide);
+    kernels.swigluBackwardInto(gradWide, x, y, wide);
+    kernels.rotateInto(x, angles, angles, 1);
+    kernels.causalSoftmaxInto(x, 4, 1);
+    kernels.causalSoftmaxBackwardInto(y, x, 4, 1);
+    kernels.crossEntropyInto(x, labels, 1);
+    kernels.sumOfSquares(x);
+    kernels.transposeInto(flipped, x);
+    adamwStep(x, y, moments, copy, 1);
+    expect(liveTensors()).toBe(before);
+    kernels.rmsNormBackwardInto(x, y, y, weight, rstd).release();
+    expect(liveTensors()).toBe(before);
+  });
+});
+
+const { rmsNormForward, rmsNormBackwardInto, swigluInto, swigluBackwardInto, rotateInto, sumOfSquares } = kernels;
+const { causalSoftmaxInto, causalSoftmaxBackwardInto, crossEntropyInto, transposeInto } = kernels;
+const moments = (size: number) => [floats(size), floats(size)] as const;
+
+const refusals: Readonly<Record<string, readonly (readonly [says: string, call: () => unknown])[]>> = {
+  rms_norm: [
+    ['weight: expected contiguous Float [8]', () => rmsNormForward(floats(2, 8), floats(7), 1)],
+    ['weight: expected contiguous BFloat16 [8]', () => rmsNormForward(halves(2, 8), floats(8), 1)],
+    ['expected float32, float64 or bfloat16, got Long', () => rmsNormForward(whole(2, 8), whole(8), 1)],
+    ['expected [tokens, dim] or [tokens, heads, dim]', () => rmsNormForward(floats(8), floats(8), 1)],
+    ['with adjacent elements', () => rmsNormForward(slanted(8, 2), floats(8), 1)],
+  ],
+  rms_norm_backward_: [
+    [
+      'expected Float [2, 8]',
+      () => rmsNormBackwardInto(floats(2, 8), floats(3, 8), floats(2, 8), floats(8), floats(2)),
+    ],
+    [
+      'expected Float [2, 8]',
+      () => rmsNormBackwardInto(halves(2, 8), floats(2, 8), floats(2, 8), floats(8), floats(2)),
+    ],
+    ['weight: ', () => rmsNormBackwardInto(floats(2, 8), floats(2, 8), floats(2, 8), floats(2), floats(2))],
+    ['rstd: ', () => rmsNormBackwardInto(floats(2, 8), floats(2, 8), floats(2, 8), floats(8), floats(3))],
+    ['rstd: ', () => rmsNormBackwardInto(halves(2, 8), halves(2, 8), halves(2, 8), halves(8), halves(2))],
+    ['adjacent', () => rmsNormBackwardInto(slanted(8, 2), floats(2, 8), floats(2, 8), floats(8), floats(2))],
+  ],
+  swiglu_: [
+    ['expected [tokens, 2 · width]', () => swigluInto(floats(2, 3), floats(2, 7))],
+    ['out: expected contiguous Float [2, 4]', () => swigluInto(floats(2, 3), floats(2, 8))],
+    ['out: expected contiguous Float [2, 4]', () => swigluInto(halves(2, 4), floats(2, 8))],
+    ['gateUp: expected contiguous', () => swigluInto(floats(2, 4), slanted(8, 2))],
+    ['got Long', () => swigluInto(whole(2, 4), whole(2, 8))],
+  ],
+  swiglu_backward_: [
+    ['expected [tokens, 2 · width]', () => swigluBackwardInto(floats(2, 7), floats(2, 3), floats(2, 3), floats(2, 7))],
+    ['gradGateUp: ', () => swigluBackwardInto(floats(2, 7), floats(2, 4), floats(2, 4), floats(2, 8))],
+    ['out: ', () => swigluBackwardInto(floats(2, 8), halves(2, 4), floats(2, 4), floats(2, 8))],
+    ['gradOut: ', () => swigluBackwardInto(floats(2, 8), floats(2, 4), slanted(4, 2), floats(2, 8))],
+    ['got Long', () => swigluBackwardInto(whole(2, 8), whole(2, 4), whole(2, 4), whole(2, 8))],
+  ],
+  rotate_: [
+    ['expected cos and sin of [tokens, dim / 2]', () => rotateInto(floats(2, 1, 7), floats(2, 3), floats(2, 3), 1)],
+    ['expected cos and sin of [tokens, dim / 2]', () => rotateInto(floats(2, 1, 8), floats(1, 4), floats(2, 4), 1)],
+    ['in the type of x', () => rotateInto(halves(2, 1, 8), halves(2, 4), floats(2, 4), 1)],
+    ['expected [tokens, dim] or', () => rotateInto(floats(1, 2, 1, 8), floats(2, 4), floats(2, 4), 1)],
+    ['got Long', () => rotateInto(whole(2, 1, 8), whole(2, 4), whole(2, 4), 1)],
+  ],
+  causal_softmax_: [
+    ['5 queries do not fit scores of [5, 4]', () => causalSoftmaxInto(floats(5, 4), 5, 1)],
+    ['2 queries do not fit scores of [5, 4]', () => causalSoftmaxInto(floats(5, 4), 2, 1)],
+    ['0 queries', () => causalSoftmaxInto(floats(5, 4), 0, 1)],
+    ['expected a window of at least 1', () => causalSoftmaxInto(floats(2, 4), 2, 1, 0)],
+    ['expected contiguous scores', () => causalSoftmaxInto(slanted(4, 2), 2, 1)],
+    ['[..., queries, keys]', () => causalSoftmaxInto(floats(4), 1, 1)],
+    ['got Long', () => causalSoftmaxInto(whole(2, 4), 2, 1)],
+  ],
+  causal_softmax_backward_: [
+    ['3 queries do not fit', () => causalSoftmaxBackwardInto(floats(2, 4), floats(2, 4), 3, 1)],
+    ['expected contiguous Float [2, 4]', () => causalSoftmaxBackwardInto(floats(2, 4), floats(4, 2), 2, 1)],
+    ['expected contiguous Float [2, 4]', () => causalSoftmaxBackwardInto(floats(2, 4), halves(2, 4), 2, 1)],
+    ['expected a window of at least 1', () => causalSoftmaxBackwardInto(floats(2, 4), floats(2, 4), 2, 1, -1)],
+    ['got Long', () => causalSoftmaxBackwardInto(whole(2, 4), whole(2, 4), 2, 1)],
+  ],
+  cross_entropy_: [
+    ['target 5 is not in a vocabulary of 5', () => crossEntropyInto(floats(2, 5), targets(0, 5), 1)],
+    ['target -1 is not in', () => crossEntropyInto(floats(2, 5), targets(-1, 0), 1)],
+    ['targets: expected contiguous Long [2]', () => crossEntropyInto(floats(2, 5), targets(1), 1)],
+    ['targets: expected contiguous Long [2]', () => crossEntropyInto(floats(2, 5), ops.zeros([2], 'int32'), 1)],
+    ['expected contiguous logits [rows, vocab]', () => crossEntropyInto(floats(1, 2, 5), targets(0, 0), 1)],
+    ['expected contiguous logits', () => crossEntropyInto(slanted(5, 2), targets(0, 0), 1)],
+    ['got Long', () => crossEntropyInto(whole(2, 5), targets(0, 0), 1)],
+  ],
+  sum_of_squares: [
+    ['expected a contiguous CPU tensor', () => sumOfSquares(slanted(2, 3))],
+    ['got Long', () => sumOfSquares(whole(3))],
+  ],
+  transpose_: [
+    ['out: expected contiguous Float [3, 2]', () => transposeInto(floats(2, 3), floats(2, 3))],
+    ['out: expected contiguous Float [3, 2]', () => transposeInto(halves(3, 2), floats(2, 3))],
+    ['in: expected contiguous', () => transposeInto(floats(3, 2), slanted(3, 2))],
+    ['expected [rows, columns]', () => transposeInto(floats(3, 2), floats(6))],
+    ['got Long', () => transposeInto(whole(3, 2), whole(2, 3))],
+  ],
+  adamw_: [
+    ['of equal size', () => adamwStep(floats(4), floats(3), moments(4), null, 1)],
+    ['of equal size', () => adamwStep(floats(4), floats(4), moments(3), null, 1)],
+    ['expected contiguous', () => adamwStep(floats(6), slanted(2, 3), moments(6), null, 1)],
+    ["moments of the master weights' type", () => adamwStep(doubles(4), doubles(4), moments(4), null, 1)],
+    ['bfloat16 working copy', () => adamwStep(floats(4), floats(4), moments(4), floats(4), 1)],
+    ['bfloat16 working copy', () => adamwStep(floats(4), floats(4), moments(4), halves(3), 1)],
+    ['no kernel', () => adamwStep(doubles(4), doubles(4), [doubles(4), doubles(4)], halves(4), 1)],
+    ['no kernel', () => adamwStep(floats(4), doubles(4), moments(4), null, 1)],
+    ['steps count from 1', () => adamwStep(floats(4), floats(4), moments(4), null, 0)],
+    ['got Long', () => adamwStep(whole(4), floats(4), [whole(4), whole(4)], null, 1)],
+  ],
+};
+
+it.each(Object.entries(refusals))('%s says what it refuses', (name, calls) => {
+  scope(() => {
+    for (const [says, call] of calls) {
+      let message = 'accepted';
+      try {
+        call();
+      } catch (error) {
+        message = (error as Error).message;
+      }
+      expect(message).toContain(`: understudy::${name}: `);
+      expect(message).toContain(says);
+    }
+  });
+});
+
+/** What libtorch can be told to do without, by what it chose. */
+const lesser: Readonly<Record<string, string>> = { AVX512: 'avx2', AVX2: 'default' };
+
+describe('instruction sets', () => {
+  const told = process.env['ATEN_CPU_CAPABILITY'];
+  it.runIf(told)('runs with the one that was asked for', () => {
+    expect(machine().cpuCapability.toLowerCase()).toBe(told);
+  });
+
+  const next = lesser[machine().cpuCapability];
+  it.runIf(next)(`passes these tests with the next lesser one too: ${next}`, async () => {
+    const vitest = join(packageRoot, 'node_modules/vitest/vitest.mjs');
+    const env = { ...process.env, ATEN_CPU_CAPABILITY: next };
+    await promisify(execFile)(process.execPath, [vitest, 'run', 'test/torch/kernel'], { cwd: packageRoot, env });
+  });
+});
