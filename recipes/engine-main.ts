@@ -6,6 +6,7 @@ import { serveEngine } from '../src/run/engine-process.ts';
 import { threadsUsed } from '../src/torch/kernels.ts';
 import { computesInBf16, machine } from '../src/torch/machine.ts';
 import type { EngineMethods, ModelChoice } from './engine.ts';
+import { run as runMerge } from './merge.ts';
 import { run as runSft } from './sft.ts';
 
 let loaded: { key: string; model: LoadedModel } | undefined;
@@ -29,6 +30,10 @@ serveEngine<EngineMethods>({
   answer: ({ model, requests }, { signal, emit }) => answerOn(use(model)).answer(requests, { signal, onEvent: emit }),
   score: ({ model, conversations }, { signal, emit }) =>
     answerOn(use(model)).score(conversations, { signal, onProgress: (done) => emit({ done }) }),
+  merge(config) {
+    unload();
+    return runMerge(config);
+  },
   sft(config, context) {
     unload();
     return runSft(config, context);

@@ -6,6 +6,7 @@ import type { ComputeDtype } from '../src/local/loaded-model.ts';
 import type { AnswerEvent, LocalAnswer, LocalModel, LocalRequest } from '../src/local/local-model.ts';
 import type { NativeMachine } from '../src/native/addon.ts';
 import { EngineProcess } from '../src/run/engine-process.ts';
+import type { MergeConfig, MergeResult } from './merge.ts';
 import type { SftEvent, SftResult } from './sft.ts';
 import type { SftConfig } from './sft-config.ts';
 
@@ -34,6 +35,7 @@ export type EngineMethods = {
     event: { done: number };
     result: ScoredAnswer[];
   };
+  merge: { params: MergeConfig; event: never; result: MergeResult };
   sft: { params: SftConfig; event: SftEvent; result: SftResult };
 };
 

@@ -27,8 +27,9 @@ import { type LoadedModel, loadModel, resolveDtype } from '../src/local/loaded-m
 import type { Decoder } from '../src/model/decoder.ts';
 import { setDeterministic } from '../src/torch/machine.ts';
 import { toDtype } from '../src/torch/ops.ts';
-import { scope } from '../src/torch/tensor.ts';
+import { releaseAll, scope } from '../src/torch/tensor.ts';
 import {
+  bestOf,
   checkpointFolder,
   type HeldOutLoss,
   loadMoments,
@@ -63,6 +64,8 @@ export interface SftResult {
   readonly trained: number;
   readonly dtype: string;
   readonly seconds: number;
+  /** Most memory the process had resident, in bytes. */
+  readonly peakBytes: number;
   /** Where rows were held out: the losses measured, and the step whose weights the model has. */
   readonly heldOut?: { readonly rows: number; readonly losses: readonly HeldOutLoss[]; readonly bestStep: number };
   readonly identity: string;
@@ -117,6 +120,7 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   const identity = await identityOf(config, model, all);
   const done = finishedRun(config, identity);
   if (done) {
+    model.decoder.release();
     removeCheckpoints(config.output);
     return done;
   }
@@ -132,7 +136,7 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   const student = openStudent(config, model, checkpoint);
   const { executor, working, master } = student;
   const trained = elementsOf(master);
-  checkDisk(config, trained, 4 * parameters, checkpoint ? 12 * trained : 0);
+  checkDisk(config, trained, 4 * trained, checkpoint ? 12 * trained : 0);
   const optimizer = new AdamW(working, master, config, checkpoint ? loadMoments(checkpoint) : undefined);
   const started = checkpoint?.state.global_step ?? 0;
   const log = new SftLog(config, started + 1);
@@ -184,8 +188,9 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
     const dueToEvaluate = config.evalEverySteps ? number % config.evalEverySteps === 0 : steps[number]?.epoch !== epoch;
     let heldOutLoss: number | undefined;
     if (heldOut.length > 0 && (atEnd || dueToEvaluate)) {
-      heldOutLoss = await lossOn(heldOut, executor.decoder, signal);
+      heldOutLoss = await lossOn(heldOut, executor.decoder);
       losses.push({ step: number, loss: heldOutLoss });
+      if (!Number.isFinite(heldOutLoss)) note(`step ${number}: the held-out loss is ${heldOutLoss}`);
     }
     const row: SftLogRow = {
       step: number,
@@ -212,6 +217,7 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   const best = bestOf(losses);
   const weights = best && best.step !== last ? student.readModel(checkpointFolder(config.output, best.step)) : master;
   await saveModel(config, student, weights);
+  if (weights !== master) releaseAll(weights);
   const result: SftResult = {
     model: config.output,
     steps: last,
@@ -222,7 +228,8 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
     trained,
     dtype: executor.decoder.dtype,
     seconds: log.seconds,
-    ...(best === undefined ? {} : { heldOut: { rows: heldOut.length, losses, bestStep: best.step } }),
+    peakBytes: 1024 * process.resourceUsage().maxRSS,
+    ...(losses.length === 0 ? {} : { heldOut: { rows: heldOut.length, losses, bestStep: best?.step ?? last } }),
     identity,
   };
   writeJsonAtomic(join(config.output, resultFile), result);
@@ -244,16 +251,12 @@ async function identityOf(config: SftConfig, model: LoadedModel, documents: read
   return sha256({ settings, start, template: model.template.source, learned });
 }
 
-/** Mean over the label tokens, in nats. */
-async function lossOn(documents: readonly TokenDocument[], decoder: Decoder, signal: AbortSignal): Promise<number> {
-  const results = await answerLogprobs(decoder, documents, { signal });
+/** Mean over the label tokens, in nats. Not to be cancelled: a step that is saved has been measured where it is due. */
+async function lossOn(documents: readonly TokenDocument[], decoder: Decoder): Promise<number> {
+  const results = await answerLogprobs(decoder, documents);
   const [sum, tokens] = results.reduce(([s, t], one) => [s + one.sum, t + one.tokens], [0, 0] as [number, number]);
   return -sum / tokens;
 }
-
-/** The first of the lowest. */
-const bestOf = (losses: readonly HeldOutLoss[]): HeldOutLoss | undefined =>
-  losses.reduce<HeldOutLoss | undefined>((best, one) => (best && best.loss <= one.loss ? best : one), undefined);
 
 const stoppedEarly = (losses: readonly HeldOutLoss[], { earlyStoppingPatience }: SftConfig): boolean =>
   earlyStoppingPatience !== undefined &&

@@ -4,7 +4,7 @@
  * checked before it is gone on from, so that a folder with a flipped bit is set aside and the one before it taken.
  */
 import { closeSync, existsSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { removeLeftovers, temporaryName, writeFolderAtomic, writeJsonAtomic } from '../base/atomic.ts';
 import { readJson } from '../base/jsonl.ts';
@@ -45,7 +45,13 @@ export interface Checkpoint {
   readonly state: TrainerState;
 }
 
-/** Writes checkpoint-<step>, then removes all but the newest `keepNewest` and the best. */
+/** The first of the lowest; one that is not finite is none, and null where it was read from JSON. */
+export const bestOf = (losses: readonly HeldOutLoss[]): HeldOutLoss | undefined =>
+  losses
+    .filter(({ loss }) => Number.isFinite(loss))
+    .reduce<HeldOutLoss | undefined>((best, one) => (best && best.loss <= one.loss ? best : one), undefined);
+
+/** Writes checkpoint-<step>, then removes all but the newest `keepNewest` and what was the best at each of them. */
 export async function saveCheckpoint(
   output: string,
   state: TrainerState,
@@ -64,21 +70,26 @@ export async function saveCheckpoint(
       Object.fromEntries(names.map((name) => [name, checksumOf(join(temporary, name))])),
     );
   });
-  const older = listCheckpoints(output).slice(0, -options.keepNewest);
-  for (const { folder: other, step } of older) if (step !== state.best_global_step) removeCheckpoint(other);
+  const all = listCheckpoints(output);
+  const kept = all.slice(-options.keepNewest).map(({ step }) => step);
+  const needed = new Set(kept.flatMap((step) => [step, bestAt(step, state)?.step]));
+  for (const { folder: other, step } of all) if (!needed.has(step)) removeCheckpoint(other);
   return { folder, state };
 }
+
+const bestAt = (step: number, { understudy: { heldOut } }: TrainerState): HeldOutLoss | undefined =>
+  bestOf(heldOut.filter((loss) => loss.step <= step));
 
 export const checkpointFolder = (output: string, step: number): string => join(output, `checkpoint-${step}`);
 
 /**
- * The newest whole checkpoint in a run's folder, after clearing away what an interrupted save left. `onDamaged` hears of
- * those that are not whole; they are renamed, never deleted.
+ * The newest whole checkpoint in a run's folder whose best one is whole too, after clearing away what an interrupted save
+ * left. `onDamaged` hears of those that are not; they are renamed, never deleted.
  */
 export function latestCheckpoint(output: string, onDamaged: (what: string) => void): Checkpoint | undefined {
   removeLeftovers(output);
   for (const { folder } of listCheckpoints(output).reverse()) {
-    const damage = damageOf(folder);
+    const damage = damageOf(folder) ?? damageOfBest(output, folder);
     if (damage === undefined) return { folder, state: readJson(join(folder, stateFile)) as TrainerState };
     const aside = `${folder}.damaged`;
     rmSync(aside, { recursive: true, force: true });
@@ -149,6 +160,15 @@ function damageOf(folder: string): string | undefined {
   return undefined;
 }
 
+/** What is wrong with the best checkpoint so far, which a run that goes on from `folder` may have to end with. */
+function damageOfBest(output: string, folder: string): string | undefined {
+  const { best_global_step: step } = readJson(join(folder, stateFile)) as TrainerState;
+  if (step === null) return undefined;
+  const best = checkpointFolder(output, step);
+  const damage = best === folder ? undefined : damageOf(best);
+  return damage && `the best so far, ${basename(best)}: ${damage}`;
+}
+
 /** Renamed first: a folder named checkpoint-N is whole even while it is being deleted. */
 function removeCheckpoint(folder: string): void {
   const leaving = temporaryName(folder);
@@ -156,11 +176,12 @@ function removeCheckpoint(folder: string): void {
   rmSync(leaving, { recursive: true });
 }
 
-/** Oldest first. A folder without a state of ours is no checkpoint, whatever its name. */
+/** Oldest first. A folder without a state or checksums of ours is no checkpoint, whatever its name. */
 function listCheckpoints(output: string): { folder: string; step: number }[] {
   if (!existsSync(output)) return [];
   return readdirSync(output)
-    .filter((name) => /^checkpoint-\d+$/.test(name) && existsSync(join(output, name, stateFile)))
+    .filter((name) => /^checkpoint-\d+$/.test(name))
+    .filter((name) => [stateFile, checksumsFile].some((file) => existsSync(join(output, name, file))))
     .map((name) => ({ folder: join(output, name), step: Number(name.slice('checkpoint-'.length)) }))
     .sort((a, b) => a.step - b.step);
 }
