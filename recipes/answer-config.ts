@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 export const answerSchema = z.object({
   dtype: z.enum(['auto', 'float32', 'bfloat16']),
+  weights: z.enum(['full', 'int8', 'int4']).default('full'),
   temperature: z.number().min(0),
   topK: z.number().int().min(0).default(0),
   topP: z.number().gt(0).max(1),

@@ -27,7 +27,8 @@ function unload(): void {
 
 serveEngine<EngineMethods>({
   machine: () => ({ ...machine(), computesInBf16: computesInBf16(), kernelThreads: threadsUsed(10_000) }),
-  answer: ({ model, requests }, { signal, emit }) => answerOn(use(model)).answer(requests, { signal, onEvent: emit }),
+  answer: ({ model, requests, rows }, { signal, emit }) =>
+    answerOn(use(model)).answer(requests, { rows, signal, onEvent: emit }),
   score: ({ model, conversations }, { signal, emit }) =>
     answerOn(use(model)).score(conversations, { signal, onProgress: (done) => emit({ done }) }),
   merge(config) {

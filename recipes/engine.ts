@@ -4,6 +4,7 @@ import type { Message } from '../src/base/message.ts';
 import type { ScoredAnswer } from '../src/evaluate/scorer.ts';
 import type { ComputeDtype } from '../src/local/loaded-model.ts';
 import type { AnswerEvent, LocalAnswer, LocalModel, LocalRequest } from '../src/local/local-model.ts';
+import type { WeightFormat } from '../src/model/quantize.ts';
 import type { NativeMachine } from '../src/native/addon.ts';
 import { EngineProcess } from '../src/run/engine-process.ts';
 import type { MergeConfig, MergeResult } from './merge.ts';
@@ -15,6 +16,7 @@ export interface ModelChoice {
   readonly folder: string;
   readonly dtype: ComputeDtype;
   readonly template?: string | undefined;
+  readonly weights?: WeightFormat | undefined;
 }
 
 export interface EngineMachine extends NativeMachine {
@@ -26,7 +28,7 @@ export interface EngineMachine extends NativeMachine {
 export type EngineMethods = {
   machine: { params: null; event: never; result: EngineMachine };
   answer: {
-    params: { model: ModelChoice; requests: readonly LocalRequest[] };
+    params: { model: ModelChoice; requests: readonly LocalRequest[]; rows?: number | undefined };
     event: AnswerEvent;
     result: LocalAnswer[];
   };
@@ -46,8 +48,8 @@ export const startEngine = (options: { threads?: number } = {}): Engine =>
 
 /** A model folder as the words half can ask it. Loaded at its first use. */
 export const engineModel = (engine: Engine, model: ModelChoice): LocalModel => ({
-  answer: (requests, { signal, onEvent } = {}) =>
-    engine.call('answer', { model, requests }, { signal, ...(onEvent && { onEvent }) }),
+  answer: (requests, { rows, signal, onEvent } = {}) =>
+    engine.call('answer', { model, requests, rows }, { signal, ...(onEvent && { onEvent }) }),
   score: (conversations, { signal, onProgress } = {}) =>
     engine.call('score', { model, conversations }, { signal, onEvent: ({ done }) => onProgress?.(done) }),
 });

@@ -6,7 +6,7 @@ import { type ParseOptions, parseConfig, readSettings } from '../src/run/config.
 import { openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
 import { type RunConfig, runSchema } from './run-config.ts';
 import { sftAliases } from './sft-aliases.ts';
-import { checkModel, checkTemplate } from './sft-input.ts';
+import { checkModel, checkSettings, checkTemplate, checkTrainable } from './sft-input.ts';
 
 /** Paths in the file count from the working folder. Fine-tuning's settings may be called as other tools call them. */
 export async function readRunConfig(
@@ -27,7 +27,9 @@ export async function readRunConfig(
   }
   const { answer, generate, evaluate, sft } = config;
   checkTemplate(sft.template);
-  for (const model of [sft.model, ...(evaluate.scorer ? [evaluate.scorer.model] : [])]) checkModel(model);
+  checkSettings(sft);
+  checkTrainable(sft.model);
+  if (evaluate.scorer) checkModel(evaluate.scorer.model);
   const teachers = [answer?.teacher, generate?.teacher, evaluate.judge].filter((teacher) => teacher !== undefined);
   for (const teacher of teachers) await checkTeacher(teacher);
   return config;

@@ -44,6 +44,13 @@ const toFiles: Convert = (value, name) => {
   });
 };
 
+/** LLaMA-Factory: with commas between. */
+const toTokens: Convert = (value, name) => {
+  if (typeof value === 'string') return value.split(',').map((one) => one.trim());
+  if (value === null || Array.isArray(value)) return value ?? undefined;
+  throw noCounterpart(name, value, 'tokens, in a list or with commas between');
+};
+
 const scheduleNames: Readonly<Record<string, string>> = {
   constant_with_warmup: 'constant',
   cosine_with_min_lr: 'cosine',
@@ -128,6 +135,8 @@ export const sftAliases: AliasTable = [
     from: ['chat_template', 'chat_template_path'],
     convert: (value) => (value === 'tokenizer_default' ? undefined : (value ?? undefined)),
   },
+
+  { to: 'addTokens', from: ['tokens', 'add_special_tokens', 'new_special_tokens'], convert: toTokens },
 
   {
     to: 'dtype',

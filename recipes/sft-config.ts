@@ -19,6 +19,10 @@ export const sftSchema = z.strictObject({
   data: z.array(z.string()).min(1).describe('Alpaca, ShareGPT or messages files'),
   output: z.string().describe('folder of the trained model, its log and its checkpoints'),
   template: z.string().optional().describe('chat template: alpaca, chatml or a Jinja file; default: the model’s own'),
+  addTokens: z
+    .array(z.string(), 'expected a list of tokens, such as ["<|im_start|>", "<|im_end|>"]')
+    .optional()
+    .describe('tokens of the template that the model lacks: special ones, whose embeddings begin as the mean'),
   dtype: z
     .enum(['auto', 'float32', 'bfloat16'])
     .default('auto')
@@ -45,6 +49,14 @@ export const sftSchema = z.strictObject({
   beta2: ratio.default(0.999),
   epsilon: z.number().positive().default(1e-8),
   maxGradNorm: z.number().min(0).default(1).describe('largest global gradient norm; 0 does not clip'),
+  clip: z
+    .enum(['global', 'block'])
+    .default('global')
+    .describe('which norm maxGradNorm limits: of all gradients together, or of each block by itself'),
+  stepInBackward: z
+    .boolean()
+    .default(false)
+    .describe('step weights as soon as their gradient is there: no memory for all gradients; one pack a step'),
   checkpointEverySteps: positive.default(50),
   keepCheckpoints: positive.default(1).describe('how many of the newest to keep while training, besides the best'),
   evalShare: z

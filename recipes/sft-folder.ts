@@ -13,6 +13,10 @@ import { finishedModel } from './sft-student.ts';
 
 export const resultFile = 'sft.json';
 const logFile = 'train.jsonl';
+const eventsFile = 'events.jsonl';
+
+/** A line of events.jsonl: what a kill interrupted can be seen from what is missing. */
+type SftOccurrence = 'started' | 'saving' | 'saved' | 'interrupted' | 'finished';
 
 /** One line of train.jsonl: what the report reads, and how long the step took. */
 export interface SftLogRow extends TrainingLogRow {
@@ -46,6 +50,7 @@ export class SftLog {
   readonly rows: SftLogRow[];
   readonly #lines: JsonlLog;
   readonly #board: TensorBoardLog;
+  readonly #events: JsonlLog;
 
   constructor({ output, tensorboard }: SftConfig, firstStep: number) {
     const file = join(output, logFile);
@@ -53,6 +58,7 @@ export class SftLog {
     this.rows = all.map(({ value }) => value as SftLogRow).filter(({ step }) => step < firstStep);
     writeFileAtomic(file, toJsonl(this.rows));
     this.#lines = new JsonlLog(file);
+    this.#events = new JsonlLog(join(output, eventsFile));
     this.#board = new TensorBoardLog(tensorboard ?? join(output, 'tensorboard'), { firstStep });
   }
 
@@ -77,6 +83,11 @@ export class SftLog {
     this.#board.scalars(scalars, row.step);
   }
 
+  /** `step`: done so far. */
+  event(event: SftOccurrence, step: number): void {
+    this.#events.append({ time: new Date().toISOString(), event, step, pid: process.pid });
+  }
+
   /** As Hugging Face's Trainer writes them. */
   history(): Record<string, number>[] {
     return this.rows.map(({ step, epoch, loss, gradNorm, learningRate, heldOutLoss }) => ({
@@ -92,6 +103,7 @@ export class SftLog {
   close(): void {
     this.#lines.close();
     this.#board.close();
+    this.#events.close();
   }
 }
 

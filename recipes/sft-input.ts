@@ -8,20 +8,17 @@ import { readConversations } from '../src/data/formats.ts';
 import { isHubName } from '../src/hub/names.ts';
 import { baseFolder, isAdapterFolder } from '../src/model/adapter-folder.ts';
 import { readModelConfig } from '../src/model/config.ts';
+import { checkNewTokens } from '../src/text/add-tokens.ts';
 import { builtinTemplates } from '../src/text/chat-template.ts';
 import { readHeader } from '../src/torch/safetensors.ts';
 import type { SftConfig } from './sft-config.ts';
 
-export function checkSftInput({ model, data, output, template }: SftConfig): void {
+export function checkSftInput({ model, data, output, template, addTokens = [] }: SftConfig): void {
   checkTemplate(template);
+  checkNewTokens(addTokens);
   for (const file of data) readConversations(file);
   checkOutput(output);
-  if (isAdapterFolder(model)) {
-    throw new ConfigError(`${model} holds adapters, not a model to train`, {
-      hint: 'merge them into one first: ./understudy model merge',
-    });
-  }
-  checkModel(model);
+  checkTrainable(model);
 }
 
 /** The trained model goes into the folder itself: another model there, the one to train above all, would be lost. */
@@ -41,6 +38,46 @@ export function checkTemplate(template: string | undefined): void {
   throw new ConfigError(`no chat template ${template}: expected ${builtinTemplates.join(', ')} or a Jinja file`, {
     hint: near === undefined ? undefined : `did you mean ${near}?`,
   });
+}
+
+type Settings = Pick<
+  SftConfig,
+  'stepInBackward' | 'clip' | 'maxGradNorm' | 'onNonFinite' | 'evalShare' | 'evalEverySteps' | 'earlyStoppingPatience'
+>;
+
+/** Settings that contradict each other. */
+export function checkSettings(settings: Settings): void {
+  const { stepInBackward, clip, maxGradNorm, onNonFinite, evalShare } = settings;
+  const refuse = (message: string, hint: string): never => {
+    throw new ConfigError(message, { hint });
+  };
+  if (stepInBackward && clip === 'global' && maxGradNorm > 0) {
+    refuse(
+      'stepInBackward: the norm of all gradients is known only when all are there',
+      'set clip: block, or maxGradNorm: 0 for no clipping',
+    );
+  }
+  if (stepInBackward && onNonFinite === 'skip') {
+    refuse(
+      'stepInBackward: a batch cannot be skipped when some weights have been stepped by it',
+      'leave onNonFinite: stop, which keeps the last checkpoint',
+    );
+  }
+  for (const name of ['evalEverySteps', 'earlyStoppingPatience'] as const) {
+    if (settings[name] !== undefined && evalShare === 0) {
+      refuse(`${name}: no rows are held out to measure on`, 'set evalShare, for example to 0.05');
+    }
+  }
+}
+
+/** A model whose weights can be trained: adapters have none of their own. */
+export function checkTrainable(model: string): void {
+  if (isAdapterFolder(model)) {
+    throw new ConfigError(`${model} holds adapters, not a model to train`, {
+      hint: 'merge them into one first: ./understudy model merge',
+    });
+  }
+  checkModel(model);
 }
 
 /** Configuration and weights' header; the embedded model is set-up's to make, one on the hub is yet to come. */

@@ -3,7 +3,7 @@
  * the executor computes with them or with copies rounded to the compute type.
  */
 import { join } from 'node:path';
-import { type LoadedModel, resolveDtype } from '../src/local/loaded-model.ts';
+import { resolveDtype } from '../src/local/loaded-model.ts';
 import { Decoder } from '../src/model/decoder.ts';
 import { loadDecoder, writeModelFolder, writeTemplate } from '../src/model/directory.ts';
 import {
@@ -17,8 +17,9 @@ import {
 import { toDtype } from '../src/torch/ops.ts';
 import { type Dtype, keep, scope, type Tensor } from '../src/torch/tensor.ts';
 import { type Checkpoint, sourcesOf } from '../src/train/checkpoint.ts';
-import { createExecutor, type Executor } from '../src/train/executor.ts';
+import { createExecutor, type Executor, type ExecutorOptions } from '../src/train/executor.ts';
 import type { SftConfig } from './sft-config.ts';
+import type { StudentModel } from './sft-tokens.ts';
 
 type Weights = ReadonlyMap<string, Tensor>;
 
@@ -34,17 +35,17 @@ export interface Student {
 }
 
 /** Takes over the model's decoder, which is in fp32. */
-export function openStudent(config: SftConfig, model: LoadedModel, checkpoint: Checkpoint | undefined): Student {
+export function openStudent(config: SftConfig, model: StudentModel, checkpoint: Checkpoint | undefined): Student {
   return config.lora ? openAdapted(config, model, checkpoint) : openWhole(config, model, checkpoint);
 }
 
-function openWhole(config: SftConfig, model: LoadedModel, checkpoint: Checkpoint | undefined): Student {
+function openWhole(config: SftConfig, model: StudentModel, checkpoint: Checkpoint | undefined): Student {
   const dtype = resolveDtype(config.dtype);
   const readModel = (folder: string): Weights => loadDecoder(folder, 'float32').parameters;
   if (checkpoint) model.decoder.release();
   const loaded = checkpoint ? loadDecoder(checkpoint.folder, 'float32') : model.decoder;
   const computing = dtype === 'float32' ? loaded : new Decoder(loaded.config, rounded(loaded.parameters, dtype));
-  const executor = createExecutor(computing, { recompute: config.recompute === 'always' });
+  const executor = createExecutor(computing, executorOptions(config));
   const working = executor.decoder.parameters;
   const template = config.template === undefined ? undefined : model.template.source;
   return {
@@ -53,12 +54,14 @@ function openWhole(config: SftConfig, model: LoadedModel, checkpoint: Checkpoint
     master: dtype === 'float32' ? working : loaded.parameters,
     readModel,
     writeModel(folder, weights) {
-      writeModelFolder(folder, { config: loaded.config, weights: sourcesOf(weights), from: config.model, template });
+      const files = model.changedFiles;
+      const sources = sourcesOf(weights);
+      writeModelFolder(folder, { config: loaded.config, weights: sources, from: config.model, template, files });
     },
   };
 }
 
-function openAdapted(config: SftConfig, model: LoadedModel, checkpoint: Checkpoint | undefined): Student {
+function openAdapted(config: SftConfig, model: StudentModel, checkpoint: Checkpoint | undefined): Student {
   const dtype = resolveDtype(config.dtype);
   const settings = loraSettings(config);
   const { parameters, config: architecture } = model.decoder;
@@ -69,9 +72,7 @@ function openAdapted(config: SftConfig, model: LoadedModel, checkpoint: Checkpoi
   const adapters = dtype === 'float32' ? masters : roundedAdapters(masters, dtype);
   const base = dtype === 'float32' ? parameters : rounded(parameters, dtype);
   if (base !== parameters) model.decoder.release();
-  const executor = createExecutor(new Decoder(architecture, base, adapters), {
-    recompute: config.recompute === 'always',
-  });
+  const executor = createExecutor(new Decoder(architecture, base, adapters), executorOptions(config));
   const working = executor.decoder.trainable;
   return {
     executor,
@@ -84,6 +85,11 @@ function openAdapted(config: SftConfig, model: LoadedModel, checkpoint: Checkpoi
     },
   };
 }
+
+const executorOptions = ({ recompute, stepInBackward }: SftConfig): ExecutorOptions => ({
+  recompute: recompute === 'always',
+  shareGradients: stepInBackward,
+});
 
 const loraSettings = ({ lora }: SftConfig): LoraSettings => {
   const { rank, alpha, targets } = lora as NonNullable<SftConfig['lora']>;

@@ -41,11 +41,13 @@ import { Gradients } from '../src/train/gradients.ts';
 import { currentNumerics, numericsDifference } from '../src/train/numerics.ts';
 import { AdamW } from '../src/train/optimizer.ts';
 import { learningRateAt } from '../src/train/schedule.ts';
+import { Update } from '../src/train/update.ts';
 import { modelContent } from './local-models.ts';
 import type { SftConfig } from './sft-config.ts';
 import { checkDisk, finishedRun, resultFile, resumable, SftLog, type SftLogRow } from './sft-folder.ts';
 import { checkOutput } from './sft-input.ts';
 import { modelFile, openStudent, type Student } from './sft-student.ts';
+import { withAddedTokens } from './sft-tokens.ts';
 
 export type SftEvent =
   | { readonly kind: 'note'; readonly text: string }
@@ -96,7 +98,8 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
 
   // 1. Data: conversations become token documents; the whole training is planned before its first step.
   const conversations = config.data.flatMap((file) => readConversations(file));
-  const model = loadModel(config.model, { dtype: 'float32', template: config.template });
+  const loaded = loadModel(config.model, { dtype: 'float32', template: config.template });
+  const model = withAddedTokens(loaded, config, conversations, note);
   const { maxPositions } = model.decoder.config;
   if (config.maxTokens > maxPositions) {
     throw new ConfigError(`maxTokens: the model has ${maxPositions} positions, got ${config.maxTokens}`);
@@ -107,6 +110,11 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   const steps = planTraining(documents, config);
   if (steps.length === 0) {
     throw new ConfigError(`maxTrainTokens: ${config.maxTrainTokens} is less than the first document has`);
+  }
+  if (config.stepInBackward && steps.some(({ packs }) => packs.length > 1)) {
+    throw new ConfigError('stepInBackward: a step must be one pack, and here some are several', {
+      hint: `set batchTokens (${config.batchTokens}) no larger than packTokens (${config.packTokens})`,
+    });
   }
   const labelTokens = steps.reduce((sum, step) => sum + step.labelTokens, 0);
   const totalTokens = steps.flatMap((step) => step.packs).reduce((sum, pack) => sum + packTokens(pack), 0);
@@ -141,7 +149,9 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   const started = checkpoint?.state.global_step ?? 0;
   const log = new SftLog(config, started + 1);
   const losses: HeldOutLoss[] = [...(checkpoint?.state.understudy.heldOut ?? [])];
-  const save = (step: number) => {
+  log.event('started', started);
+  const save = async (step: number): Promise<void> => {
+    log.event('saving', step);
     const best = bestOf(losses);
     const state: TrainerState = {
       global_step: step,
@@ -152,11 +162,9 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
       understudy: { identity, numerics, heldOut: losses },
     };
     const writeModel = (folder: string) => student.writeModel(folder, master);
-    return saveCheckpoint(config.output, state, {
-      optimizer: optimizer.state,
-      writeModel,
-      keepNewest: config.keepCheckpoints,
-    });
+    const { keepCheckpoints: keepNewest } = config;
+    await saveCheckpoint(config.output, state, { optimizer: optimizer.state, writeModel, keepNewest });
+    log.event('saved', step);
   };
 
   // 4. Loop.
@@ -166,19 +174,19 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
   for (let number = started + 1; number <= steps.length && !stoppedEarly(losses, config); number++) {
     const step = steps[number - 1] as (typeof steps)[number];
     const startedMs = performance.now();
+    const learningRate = learningRateAt(number, steps.length, schedule);
+    const update = new Update(optimizer, number, learningRate, config);
     const gradients = new Gradients({ accumulates: step.packs.length > 1 });
     let lossSum = 0;
     for (const pack of step.packs) {
-      lossSum += executor.forwardBackward(pack, gradients, 1 / step.labelTokens);
+      const scale = 1 / step.labelTokens;
+      lossSum += executor.forwardBackward(pack, gradients, scale, (names) => update.ready(gradients, names));
       tokens += packTokens(pack);
       await setImmediate(); // a cancelled run gets to know it
     }
     const loss = lossSum / step.labelTokens;
-    const gradNorm = optimizer.gradientNorm(gradients);
-    const finite = Number.isFinite(loss) && Number.isFinite(gradNorm);
-    const learningRate = learningRateAt(number, steps.length, schedule);
-    if (finite) optimizer.step(gradients, number, learningRate, gradNorm);
-    else note(neverStep(config, number, loss, gradNorm, step.packs.flat()));
+    const gradNorm = update.finish(gradients, Number.isFinite(loss));
+    if (!update.taken) note(neverStep(config, number, loss, gradNorm, step.packs.flat()));
     gradients.release();
     last = number;
 
@@ -208,14 +216,15 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
     const isBest = heldOutLoss !== undefined && bestOf(losses)?.step === number;
     if (isBest || signal.aborted || number % config.checkpointEverySteps === 0) await save(number);
     if (signal.aborted) {
+      log.event('interrupted', number);
       throw new InterruptedError(`saved after step ${number}; run the same command again to go on`);
     }
   }
-  log.close();
 
   // 5. The model with the lowest held-out loss, or the last.
   const best = bestOf(losses);
   const weights = best && best.step !== last ? student.readModel(checkpointFolder(config.output, best.step)) : master;
+  log.event('saving', last);
   await saveModel(config, student, weights);
   if (weights !== master) releaseAll(weights);
   const result: SftResult = {
@@ -233,6 +242,8 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
     identity,
   };
   writeJsonAtomic(join(config.output, resultFile), result);
+  log.event('finished', last);
+  log.close();
   removeCheckpoints(config.output);
   optimizer.release();
   executor.release();
@@ -296,16 +307,17 @@ function refuseUselessLabels(
 
 /** A step that is not finite is never taken: says so, or ends the run. */
 function neverStep(
-  { onNonFinite, output }: SftConfig,
+  { onNonFinite, output, stepInBackward }: SftConfig,
   step: number,
   loss: number,
   gradNorm: number,
   documents: readonly TokenDocument[],
 ): string {
   const rows = documents.map(({ id }) => id).join(', ');
-  const what = `step ${step}: the loss is ${loss}, its gradient norm ${gradNorm}; nothing was changed (rows ${rows})`;
+  const changed = stepInBackward ? 'what was stepped of it is thrown away' : 'nothing was changed';
+  const what = `step ${step}: the loss is ${loss}, its gradient norm ${gradNorm}; ${changed} (rows ${rows})`;
   if (onNonFinite === 'skip') return `${what}; skipped`;
   throw new WorkError(what, {
-    hint: `lower the learning rate or look at these rows; the last good checkpoint stands in ${output}`,
+    hint: `look at these rows, or begin again elsewhere with a lower learning rate; ${output} holds what was saved before`,
   });
 }

@@ -17,6 +17,7 @@ interface AnswerFlags {
   readonly out: string;
   readonly template?: string;
   readonly dtype: 'auto' | 'float32' | 'bfloat16';
+  readonly weights: 'full' | 'int8' | 'int4';
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topK: number;
@@ -40,13 +41,18 @@ export function answerCommand(): Command {
     .requiredOption('--out <file>', 'rows {id, prompt, output, finishReason}; rows that are there are kept')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
+    .option(
+      '--weights <format>',
+      'full, or quantized when loaded: int8, int4; smaller, not faster from 8 rows on',
+      'full',
+    )
     .option('--max-tokens <n>', 'longest answer', positiveNumber, 256)
     .option('--temperature <t>', '0 is greedy', realNumber, 0)
     .option('--top-k <k>', 'keep the k likeliest tokens; 0 keeps all', wholeNumber, 0)
     .option('--top-p <p>', 'keep the likeliest tokens that reach p', realNumber, 1)
     .option('--repetition-penalty <x>', '1 changes nothing', realNumber, 1)
     .option('--seed <n>', 'of the sampling', wholeNumber, 1)
-    .option('--batch <n>', 'prompts decoded together', positiveNumber, 8)
+    .option('--batch <n>', 'prompts decoded together; one that is done makes room for the next', positiveNumber, 8)
     .option('--threads <n>', 'threads of the engine', positiveNumber)
     .option('--json', 'print one JSON document')
     .action(answer);
@@ -58,7 +64,7 @@ async function answer(flags: AnswerFlags): Promise<void> {
   const { checkModel, checkTemplate } = await import('../../recipes/sft-input.ts');
   const { parseConfig } = await import('../../src/run/config.ts');
   const { answerSchema } = await import('../../recipes/answer-config.ts');
-  const { dtype, ...sampling } = parseConfig(answerSchema, flags, 'answer');
+  const { dtype, weights, ...sampling } = parseConfig(answerSchema, flags, 'answer');
   const named = modelFolder(flags.model);
   const prompts = readPrompts(flags.prompts);
   checkTemplate(flags.template);
@@ -71,7 +77,7 @@ async function answer(flags: AnswerFlags): Promise<void> {
     const { engineModel } = await import('../../recipes/engine.ts');
     const { modelName } = await import('../../recipes/local-models.ts');
     const folder = await fetchModel(named, signal);
-    const model = engineModel(engine, { folder, dtype, template: flags.template });
+    const model = engineModel(engine, { folder, dtype, weights, template: flags.template });
     return answerFile(model, requests, {
       file: flags.out,
       batch: flags.batch,
@@ -79,6 +85,7 @@ async function answer(flags: AnswerFlags): Promise<void> {
       settings: {
         model: await modelName(flags.model === 'builtin' ? flags.model : folder),
         dtype,
+        weights,
         template: flags.template,
       },
       onProgress: ({ done, total, tokensPerSecond }) =>

@@ -19,6 +19,7 @@ interface ChatFlags {
   readonly system?: string;
   readonly template?: string;
   readonly dtype: 'auto' | 'float32' | 'bfloat16';
+  readonly weights: 'full' | 'int8' | 'int4';
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topP: number;
@@ -33,6 +34,7 @@ export function chatCommand(): Command {
     .option('--system <text>', 'system turn')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
+    .option('--weights <format>', 'full, or quantized when loaded: int8, int4; smaller and faster, less exact', 'full')
     .option('--max-tokens <n>', 'longest answer', positiveNumber, 512)
     .option('--temperature <t>', '0 is greedy', realNumber, 0.7)
     .option('--top-p <p>', 'keep the likeliest tokens that reach p', realNumber, 0.9)
@@ -46,7 +48,7 @@ export function chatCommand(): Command {
 async function chat(flags: ChatFlags): Promise<void> {
   const { parseConfig } = await import('../../src/run/config.ts');
   const { answerSchema } = await import('../../recipes/answer-config.ts');
-  const { dtype, ...sampling } = parseConfig(answerSchema, flags, 'chat');
+  const { dtype, weights, ...sampling } = parseConfig(answerSchema, flags, 'chat');
   const named = modelFolder(flags.model);
   const { checkModel, checkTemplate } = await import('../../recipes/sft-input.ts');
   checkTemplate(flags.template);
@@ -54,7 +56,7 @@ async function chat(flags: ChatFlags): Promise<void> {
   const folder = await interruptible((signal) => fetchModel(named, signal));
   const engine = await openEngine(flags);
   const { engineModel } = await import('../../recipes/engine.ts');
-  const model = engineModel(engine, { folder, dtype, template: flags.template });
+  const model = engineModel(engine, { folder, dtype, weights, template: flags.template });
   const lines = createInterface({
     input: process.stdin,
     output: process.stdout,

@@ -1,7 +1,8 @@
 /**
  * Key/value cache for a batch of rows of unequal length. Prompts are computed packed, without padding, and copied in;
- * afterwards every row grows by one token a step at its own position. A row's unused tail is masked, and what a sliding
- * window has left behind (it stays in memory).
+ * afterwards every row grows by one token a step at its own position. A prompt may take the place of a row that is done:
+ * nothing else moves. A row's unused tail, where older keys may lie, is masked, and so is what a sliding window has left
+ * behind (it stays in memory).
  *
  * Legend: rows = sequences being decoded; capacity ≥ the longest row; group = query heads per key/value head.
  */
@@ -10,20 +11,16 @@ import type { Decoder } from '../model/decoder.ts';
 import { fromFloat32, fromIntegers } from '../torch/convert.ts';
 import { tensorOperator } from '../torch/operator.ts';
 import {
-  add,
   cat,
   copyInto,
   expand,
   indexSelect,
-  matmul,
-  mulScalar,
   narrow,
   permute,
   reshape,
+  scaledDotProductAttention,
   select,
-  softmax,
   toDtype,
-  transpose,
   view,
   zeros,
 } from '../torch/ops.ts';
@@ -33,6 +30,7 @@ const scatterInto = tensorOperator<[Tensor, number, Tensor, Tensor]>('aten::scat
 
 /** Grown in steps: reallocating every token would copy the whole cache each time. */
 const growth = 128;
+const roundUp = (length: number): number => Math.ceil(length / growth) * growth;
 
 interface Layer {
   key: Tensor; // [rows, keyValueHeads, capacity, dim]
@@ -49,7 +47,7 @@ export class KeyValueCache {
   constructor(decoder: Decoder, rows: number, capacity: number) {
     this.#decoder = decoder;
     this.#lengths = new Array<number>(rows).fill(0);
-    this.#capacity = Math.ceil(capacity / growth) * growth;
+    this.#capacity = roundUp(capacity);
     const { numKeyValueHeads, headDim } = decoder.config;
     const shape = [rows, numKeyValueHeads, this.#capacity, headDim];
     this.#layers = keep(
@@ -65,7 +63,7 @@ export class KeyValueCache {
     return this.#lengths;
   }
 
-  /** Attention for prompts laid side by side: the prefix, if any, and prompt i fill the empty row `rows[i]`. */
+  /** Attention for prompts laid side by side: the prefix, if any, and prompt i become all that `rows[i]` holds. */
   prefill(rows: readonly number[], lengths: readonly number[], prefix?: AttentionPrefix): Attention {
     const packed = new PackedAttention(this.#decoder, lengths, prefix);
     const before = prefix?.length ?? 0;
@@ -116,19 +114,22 @@ export class KeyValueCache {
         const mask = masks.get(windows[layer]);
         scatterInto(cache.key, 2, at, view(key, [rows, heads, 1, dim]));
         scatterInto(cache.value, 2, at, view(value, [rows, heads, 1, dim]));
-        const grouped = view(mulScalar(query, dim ** -0.5), [rows, heads, numHeads / heads, dim]);
-        const scores = matmul(grouped, transpose(narrow(cache.key, 2, 0, longest), 2, 3)); // [rows, heads, group, longest]
-        const weights = softmax(mask ? add(scores, mask) : scores, -1);
-        const mixed = matmul(weights, narrow(cache.value, 2, 0, longest)); // [rows, heads, group, dim]
-        return reshape(mixed, [rows, numHeads * dim]);
+        // The queries of a group look at the same keys: as if they were one head's queries at different places.
+        const grouped = view(query, [rows, heads, numHeads / heads, dim]);
+        const [keys, values] = [narrow(cache.key, 2, 0, longest), narrow(cache.value, 2, 0, longest)];
+        const mixed = scaledDotProductAttention(grouped, keys, values, mask ?? null, 0, false);
+        return reshape(mixed, [rows, numHeads * dim]); // from [rows, heads, group, dim]
       },
     };
   }
 
-  /** Forgets all rows but these, which are numbered anew. */
+  /** Forgets all rows but these, which are numbered anew, and the memory no row of theirs needs. All is copied. */
   keepRows(rows: readonly number[]): void {
     this.#lengths = rows.map((row) => this.#lengths[row] as number);
-    this.#replace((tensor) => indexSelect(tensor, 0, fromIntegers(rows, [rows.length])));
+    this.#capacity = roundUp(Math.max(...this.#lengths));
+    const places = fromIntegers(rows, [rows.length]);
+    this.#replace((tensor) => indexSelect(narrow(tensor, 2, 0, this.#capacity), 0, places));
+    places.release();
   }
 
   release(): void {
@@ -151,7 +152,7 @@ export class KeyValueCache {
 
   #reserve(length: number): void {
     if (length <= this.#capacity) return;
-    const extra = Math.ceil((length - this.#capacity) / growth) * growth;
+    const extra = roundUp(length) - this.#capacity;
     this.#capacity += extra;
     this.#replace((tensor) => {
       const [rows, heads, , dim] = tensor.shape as [number, number, number, number];

@@ -7,33 +7,37 @@ import type { LoadedModel } from './loaded-model.ts';
 import type { LocalAnswer, LocalModel, LocalRequest } from './local-model.ts';
 
 export const answerOn = (model: LoadedModel): LocalModel => ({
-  async answer(requests, { signal, onEvent } = {}) {
+  async answer(requests, { rows, signal, onEvent } = {}) {
     const { tokenizer, template, decoder, stopTokens } = model;
     const prompts = requests.map(({ messages }) => encodePrompt(tokenizer, template, messages));
-    const rows = requests.map((request) => startRow(model, request));
-    const results = await decode(
+    const texts = requests.map((request) => startText(model, request));
+    const answers: LocalAnswer[] = [];
+    await decode(
       decoder,
       requests.map(({ key, maxTokens, sampling }, i) => {
         return { key, promptIds: prompts[i] as number[], maxNewTokens: maxTokens, sampling };
       }),
       {
         stopTokens,
+        rows,
         signal,
         onToken: (row, id) => {
-          const text = rows[row]?.push(id);
+          const text = texts[row]?.push(id);
           if (text) onEvent?.({ row, text });
-          return rows[row]?.stopped;
+          return texts[row]?.stopped;
+        },
+        onDone: (row, { ids, finishReason }) => {
+          const text = texts[row] as AnswerText;
+          const last = text.finish();
+          if (last) onEvent?.({ row, text: last });
+          const inputTokens = prompts[row]?.length ?? 0;
+          const answer = { text: text.whole, finishReason, inputTokens, outputTokens: ids.length };
+          answers[row] = answer;
+          onEvent?.({ row, answer });
         },
       },
     );
-    return results.map(({ ids, finishReason }, i): LocalAnswer => {
-      const row = rows[i] as AnswerRow;
-      const last = row.finish();
-      if (last) onEvent?.({ row: i, text: last });
-      onEvent?.({ row: i, done: true });
-      const inputTokens = prompts[i]?.length ?? 0;
-      return { text: row.text, finishReason, inputTokens, outputTokens: ids.length };
-    });
+    return answers;
   },
 
   async score(conversations, options = {}) {
@@ -45,17 +49,17 @@ export const answerOn = (model: LoadedModel): LocalModel => ({
   },
 });
 
-interface AnswerRow {
+interface AnswerText {
   /** Takes a token in; returns the text it completes that is certain to stay. */
   push(id: number): string;
   /** What was held back. */
   finish(): string;
-  readonly text: string;
+  readonly whole: string;
   readonly stopped: boolean;
 }
 
 /** Text is held back while it may yet turn out to be the beginning of a stop text. */
-function startRow(model: LoadedModel, { stop }: LocalRequest): AnswerRow {
+function startText(model: LoadedModel, { stop }: LocalRequest): AnswerText {
   const stream = new StreamDecoder(model.tokenizer);
   let given = '';
   let held = '';
@@ -89,7 +93,7 @@ function startRow(model: LoadedModel, { stop }: LocalRequest): AnswerRow {
       given += rest;
       return out + rest;
     },
-    get text() {
+    get whole() {
       return given;
     },
     get stopped() {

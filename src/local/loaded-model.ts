@@ -3,9 +3,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { baseFolder, isAdapterFolder } from '../model/adapter-folder.ts';
-import type { Decoder } from '../model/decoder.ts';
+import { Decoder } from '../model/decoder.ts';
 import { loadDecoder, readStopTokens, templateFile } from '../model/directory.ts';
 import { mergeAdapters, readAdapterFolder } from '../model/lora.ts';
+import { quantizeParameters, type WeightFormat } from '../model/quantize.ts';
 import { type ChatTemplate, loadChatTemplate } from '../text/chat-template.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import { noGrad } from '../torch/grad.ts';
@@ -26,14 +27,19 @@ export type ComputeDtype = 'auto' | 'float32' | 'bfloat16';
 export const resolveDtype = (dtype: ComputeDtype): Dtype =>
   dtype !== 'auto' ? dtype : computesInBf16() ? 'bfloat16' : 'float32';
 
+export interface LoadOptions {
+  readonly dtype: ComputeDtype;
+  /** A name or file in place of the folder's own. */
+  readonly template?: string | undefined;
+  /** Of the linear layers, once loaded: quantized weights are for inference. Default full. */
+  readonly weights?: WeightFormat | undefined;
+}
+
 /**
  * A model folder, or a PEFT folder of adapters, which are merged into the model they belong to. The tokenizer and template
  * are read first: they fail in milliseconds, weights may take a while.
  */
-export function loadModel(
-  folder: string,
-  options: { dtype: ComputeDtype; template?: string | undefined },
-): LoadedModel {
+export function loadModel(folder: string, options: LoadOptions): LoadedModel {
   const base = isAdapterFolder(folder) ? baseFolder(folder) : folder;
   const tokenizer = loadTokenizer(base);
   const ownTemplate = join(folder, templateFile);
@@ -48,5 +54,17 @@ export function loadModel(
     noGrad(() => mergeAdapters(decoder.parameters, adapters));
     releaseAll(adapters);
   }
-  return { folder, decoder, tokenizer, template, stopTokens: readStopTokens(base, decoder.config) };
+  const stopTokens = readStopTokens(base, decoder.config);
+  return { folder, decoder: inFormat(decoder, options.weights ?? 'full'), tokenizer, template, stopTokens };
+}
+
+/** Takes the decoder over. */
+function inFormat(decoder: Decoder, format: WeightFormat): Decoder {
+  if (format === 'full') return decoder;
+  try {
+    return noGrad(() => new Decoder(decoder.config, quantizeParameters(decoder.parameters, format)));
+  } catch (error) {
+    decoder.release();
+    throw error;
+  }
 }

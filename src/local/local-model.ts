@@ -28,17 +28,21 @@ export interface LocalAnswer {
   readonly outputTokens: number;
 }
 
-/** Text as it is decoded, or the news that a row is done. */
+/** Text of a request as it is decoded, or its whole answer as soon as it is there. */
 export type AnswerEvent =
   | { readonly row: number; readonly text: string }
-  | { readonly row: number; readonly done: true };
+  | { readonly row: number; readonly answer: LocalAnswer };
+
+export interface AnswerOptions {
+  /** How many requests are decoded together; the others wait for one of these to be done. Default 8. */
+  readonly rows?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: ((event: AnswerEvent) => void) | undefined;
+}
 
 export interface LocalModel {
-  /** Computed as one batch. One answer per request, in order. */
-  answer(
-    requests: readonly LocalRequest[],
-    options?: { signal?: AbortSignal | undefined; onEvent?: (event: AnswerEvent) => void },
-  ): Promise<LocalAnswer[]>;
+  /** One answer per request, in order. */
+  answer(requests: readonly LocalRequest[], options?: AnswerOptions): Promise<LocalAnswer[]>;
   /** Log-probability of each conversation's last turn. */
   score(
     conversations: readonly (readonly Message[])[],

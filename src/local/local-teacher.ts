@@ -5,8 +5,11 @@ import type { Scorer } from '../evaluate/scorer.ts';
 import type { SamplingParameters, Teacher, TeacherAnswer } from '../teacher/teacher.ts';
 import type { LocalModel, LocalSampling } from './local-model.ts';
 
-/** Rows decoded together: on CPU eight rows cost little more than one. */
-const batchSize = 8;
+/**
+ * Several times what is decoded together, so that a row that is done makes room for the next; no more, because answers
+ * are stored when all of an ask are there.
+ */
+const batchSize = 32;
 
 export function localTeacher(name: string, model: LocalModel, close: () => Promise<void> = async () => {}): Teacher {
   return {

@@ -11,12 +11,15 @@ import type { Tensor } from '../torch/tensor.ts';
 import type { Attention } from './attention.ts';
 import type { ModelConfig } from './config.ts';
 import type { Adapter } from './lora.ts';
+import { projectQuantized } from './quantize.ts';
 
 /** A linear layer, a norm or a table. */
 export interface Part {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   readonly adapter?: Adapter | undefined;
+  /** Of a quantized weight: see quantize.ts. */
+  readonly scales?: Tensor | undefined;
 }
 
 /**
@@ -45,9 +48,11 @@ type Parts<Result> = Readonly<Record<string, Result | undefined>>;
 const linear = tensorOperator<[Tensor, Tensor, Tensor | null]>('aten::linear');
 
 /** x [tokens, in] → [tokens, out] by weight [out, in] and the adapter, if any */
-export function project(x: Tensor, { weight, bias, adapter }: Part): Tensor {
-  const y = linear(x, weight, bias);
+export function project(x: Tensor, { weight, bias, adapter, scales }: Part): Tensor {
+  const y = scales ? withBias(projectQuantized(x, weight, scales), bias) : linear(x, weight, bias);
   if (!adapter) return y;
   const { down, up, scale } = adapter;
   return add(y, mulScalar(linear(linear(x, down, null), up, null), scale));
 }
+
+const withBias = (y: Tensor, bias: Tensor | null): Tensor => (bias ? add(y, bias) : y);

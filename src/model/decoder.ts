@@ -13,6 +13,7 @@ import type { ModelConfig } from './config.ts';
 import { llama } from './llama.ts';
 import { type Adapters, adapterParameters } from './lora.ts';
 import { opt } from './opt.ts';
+import { scalesName } from './quantize.ts';
 import { type Rotation, rotationAt } from './rotary.ts';
 import { type RotarySpectrum, rotarySpectrum } from './rotary-scaling.ts';
 
@@ -106,6 +107,13 @@ export class Decoder {
     return this.adapters.size > 0 ? adapterParameters(this.adapters) : this.parameters;
   }
 
+  /** What is trained outside the blocks and has its whole gradient once the loss has: a tied head is an embedding too. */
+  get readyAfterLoss(): string[] {
+    if (this.adapters.size > 0) return [];
+    const norms = this.finalNormParameters.map(({ name }) => name);
+    return this.config.tiedEmbeddings ? norms : [...norms, this.headName];
+  }
+
   get numLayers(): number {
     return this.config.numLayers;
   }
@@ -185,6 +193,7 @@ export class Decoder {
         weight: find(`${part}.weight`),
         bias: bias ? find(`${part}.bias`) : null,
         adapter: this.adapters.get(part),
+        scales: this.parameters.get(scalesName(part)),
       };
     };
   }

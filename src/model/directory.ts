@@ -120,15 +120,35 @@ function locate(files: readonly TensorFile[], config: ModelConfig, folder: strin
 
 /** End-of-turn tokens: those of generation_config.json, else of config.json. */
 export function readStopTokens(folder: string, config: ModelConfig): readonly number[] {
-  const file = join(folder, 'generation_config.json');
-  const ids = existsSync(file) ? (readJson(file) as { eos_token_id?: number | number[] }).eos_token_id : undefined;
-  const stops = asList(ids);
+  const stops = asList(readGeneration(folder)?.eos_token_id);
   return stops.length > 0 ? stops : config.eosTokenIds;
+}
+
+/** What has to be changed for `readStopTokens` to give these: the configuration, and files, JSON by name. */
+export function withStopTokens(
+  folder: string,
+  config: ModelConfig,
+  stopTokens: readonly number[],
+): { config: ModelConfig; files: ReadonlyMap<string, object> } {
+  const generation = readGeneration(folder);
+  const changed = { ...config, eosTokenIds: stopTokens, source: { ...config.source, eos_token_id: stopTokens } };
+  return {
+    config: asList(generation?.eos_token_id).length > 0 ? config : changed,
+    files: new Map(generation ? [[generationFile, { ...generation, eos_token_id: stopTokens }]] : []),
+  };
+}
+
+const generationFile = 'generation_config.json';
+
+function readGeneration(folder: string): { readonly eos_token_id?: number | readonly number[] | null } | undefined {
+  const file = join(folder, generationFile);
+  return existsSync(file) ? (readJson(file) as object) : undefined;
 }
 
 /**
  * Fills `folder` (which exists and is being written atomically by the caller) with a model directory.
- * `from` is the folder whose tokenizer and templates go with it; `template` replaces its chat template.
+ * `from` is the folder whose tokenizer and templates go with it; `template` replaces its chat template, `files` (JSON
+ * by name) any of its files.
  */
 export function writeModelFolder(
   folder: string,
@@ -137,16 +157,18 @@ export function writeModelFolder(
     weights: ReadonlyMap<string, TensorSource>;
     from: string | undefined;
     template?: string | undefined;
+    files?: ReadonlyMap<string, object>;
     /** Larger models are written as several files of at most this size. */
     shardBytes?: number;
   },
 ): void {
-  const { config, weights, from, template, shardBytes = 5e9 } = options;
+  const { config, weights, from, template, files = new Map<string, object>(), shardBytes = 5e9 } = options;
   const dtype = weights.values().next().value?.dtype ?? 'float32';
   const { torch_dtype: _old, quantization_config: _quantization, ...rest } = config.source;
   writeJsonAtomic(join(folder, 'config.json'), { ...rest, dtype });
   writeWeights(folder, weights, shardBytes);
   if (from !== undefined) copyCompanions(folder, from);
+  for (const [name, value] of files) writeJsonAtomic(join(folder, name), value);
   if (template !== undefined) writeTemplate(folder, template);
 }
 

@@ -51,7 +51,7 @@ function textOf(value: unknown, key: string, file: string): string {
 }
 
 const specialKeys = ['bos_token', 'eos_token', 'unk_token', 'pad_token', 'sep_token', 'cls_token', 'mask_token'];
-const specialLists = ['additional_special_tokens', 'extra_special_tokens'];
+export const specialLists = ['additional_special_tokens', 'extra_special_tokens'];
 
 /**
  * The tokens that are matched whole in text, in order of id: `own` of the vocabulary's file, those of the

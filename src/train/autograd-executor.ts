@@ -12,7 +12,7 @@ import { fromIntegers } from '../torch/convert.ts';
 import { grad, noGrad } from '../torch/grad.ts';
 import { detach, indexAddInto, toDtype, zeros } from '../torch/ops.ts';
 import { releaseAll, scope, type Tensor } from '../torch/tensor.ts';
-import type { Executor } from './executor.ts';
+import type { Executor, OnReady } from './executor.ts';
 import type { Gradients } from './gradients.ts';
 
 export class AutogradExecutor implements Executor {
@@ -24,8 +24,8 @@ export class AutogradExecutor implements Executor {
     for (const parameter of decoder.trainable.values()) parameter.requiresGrad();
   }
 
-  forwardBackward(pack: Pack, gradients: Gradients, scale: number): number {
-    return forwardBackward(this.decoder, pack, gradients, scale);
+  forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady?: OnReady): number {
+    return forwardBackward(this.decoder, pack, gradients, scale, onReady);
   }
 
   release(): void {
@@ -37,7 +37,13 @@ export class AutogradExecutor implements Executor {
  * Adds the gradients of scale · Σ loss over the pack's labels to `gradients`; returns Σ loss in nats. The decoder's
  * parameters must require gradients.
  */
-export function forwardBackward(decoder: Decoder, pack: Pack, gradients: Gradients, scale: number): number {
+export function forwardBackward(
+  decoder: Decoder,
+  pack: Pack,
+  gradients: Gradients,
+  scale: number,
+  onReady?: OnReady,
+): number {
   return scope(() => {
     const lengths = pack.map((document) => document.ids.length);
     const ids = fromIntegers(
@@ -73,6 +79,8 @@ export function forwardBackward(decoder: Decoder, pack: Pack, gradients: Gradien
       gradients.add(decoder.headName, loss.gradHead as Tensor, true);
     }
 
+    onReady?.(decoder.readyAfterLoss);
+
     // Backward: the last block first; a block's graph is gone before the next one's is used.
     let gradHidden = loss.gradHidden;
     for (let layer = decoder.numLayers - 1; layer >= 0; layer--) {
@@ -85,8 +93,12 @@ export function forwardBackward(decoder: Decoder, pack: Pack, gradients: Gradien
         gradients.add(name, gradParameters[i] as Tensor);
       });
       gradHidden = gradInput as Tensor;
+      onReady?.(parameters.map(({ name }) => name));
     }
-    if (!frozen) for (const lookup of decoder.lookups(ids, attention.positions)) addRows(gradients, lookup, gradHidden);
+    if (frozen) return loss.lossSum;
+    const lookups = decoder.lookups(ids, attention.positions);
+    for (const lookup of lookups) addRows(gradients, lookup, gradHidden);
+    onReady?.(lookups.map(({ name }) => name));
     return loss.lossSum;
   });
 }

@@ -10,15 +10,28 @@ import { FusedExecutor } from './fused-executor.ts';
 import { canFuse } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
 
+/** Names of trained parameters. */
+export type OnReady = (names: readonly string[]) => void;
+
+export interface ExecutorOptions {
+  /** Keep only the blocks' inputs: a third more work, a fraction of the memory. */
+  readonly recompute?: boolean;
+  /** Blocks write their gradients to the same memory: only where `onReady` takes each away before the next. */
+  readonly shareGradients?: boolean;
+}
+
 export interface Executor {
   /** Its parameters are what is to be trained. */
   readonly decoder: Decoder;
-  /** Adds the gradients of scale · Σ loss over the pack's labels to `gradients`; returns Σ loss in nats. */
-  forwardBackward(pack: Pack, gradients: Gradients, scale: number): number;
+  /**
+   * Adds the gradients of scale · Σ loss over the pack's labels to `gradients`; returns Σ loss in nats. `onReady` hears,
+   * while the backward goes on, whose gradients are whole; it may step these weights and take their gradients away.
+   */
+  forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady?: OnReady): number;
   /** Of the decoder too. */
   release(): void;
 }
 
-/** Takes the decoder over. `recompute` keeps only the blocks' inputs: a third more work, a fraction of the memory. */
-export const createExecutor = (decoder: Decoder, { recompute = false } = {}): Executor =>
-  canFuse(decoder) ? new FusedExecutor(decoder, { recompute }) : new AutogradExecutor(decoder);
+/** Takes the decoder over. */
+export const createExecutor = (decoder: Decoder, options: ExecutorOptions = {}): Executor =>
+  canFuse(decoder) ? new FusedExecutor(decoder, options) : new AutogradExecutor(decoder);

@@ -63,6 +63,8 @@ export class FusedBlock {
   readonly #buffers: Buffers;
   /** Names the buffers of what is kept: the block's own, or the same for all where blocks are recomputed. */
   readonly #place: string;
+  /** The same for the memory of weight gradients. */
+  readonly #gradientPlace: string;
   /** Whether only adapters are trained. */
   readonly #frozen: boolean;
   #kept: Kept | undefined;
@@ -72,13 +74,14 @@ export class FusedBlock {
     index: number,
     config: ModelConfig,
     buffers: Buffers,
-    { recompute, frozen }: { recompute: boolean; frozen: boolean },
+    { recompute, shareGradients, frozen }: { recompute: boolean; shareGradients: boolean; frozen: boolean },
   ) {
     this.#layer = layer;
     this.#config = config;
     this.#window = config.windows[index];
     this.#buffers = buffers;
     this.#place = recompute ? '' : `${index} `;
+    this.#gradientPlace = shareGradients ? '' : `${index} `;
     this.#frozen = frozen;
   }
 
@@ -135,24 +138,24 @@ export class FusedBlock {
     const gradGateUp = this.#scratch('grad gate up', tokens, gateUp.size(1), x);
     const gated = this.#scratch('gated', tokens, down.weight.size(1), x);
     swigluBackwardInto(gradGateUp, gated, gradGated, gateUp);
-    this.#addWeightGradients(down, grad, gated, gradients);
+    this.#addWeightGradients('down', down, grad, gated, gradients);
     const gradNormed = this.#scratch('grad normed', tokens, x.size(1), x);
     applyBackward(gradNormed, gradGateUp, gateUpLinear);
     const [afterNormed] = this.#norm(afterAttention, postAttentionNorm);
-    this.#addWeightGradients(gateUpLinear, gradGateUp, afterNormed, gradients);
+    this.#addWeightGradients('gate up', gateUpLinear, gradGateUp, afterNormed, gradients);
     this.#addNormGradient(gradients, normBackward(postAttentionNorm, grad, gradNormed, afterAttention, afterRstd));
 
     // afterAttention = x + output(attention(rotate(norm(queryKeyValue(norm(x))))))
     const gradAttended = this.#scratch('grad attended', tokens, attended.size(1), x);
     applyBackward(gradAttended, grad, output);
-    this.#addWeightGradients(output, grad, attended, gradients);
+    this.#addWeightGradients('output', output, grad, attended, gradients);
     const gradQkv = this.#scratch('grad qkv', tokens, qkv.size(1), x);
     attendBackwardInto(gradQkv, gradAttended, qkv, lengths, this.#config, this.#window);
     rotateInto(this.#heads(gradQkv, 'turned'), rotation.cos, rotation.sin, -1);
     this.#normHeadsBackward(gradQkv, kept, gradients);
     applyBackward(gradNormed, gradQkv, queryKeyValue);
     const [normed] = this.#norm(x, inputNorm);
-    this.#addWeightGradients(queryKeyValue, gradQkv, normed, gradients);
+    this.#addWeightGradients('qkv', queryKeyValue, gradQkv, normed, gradients);
     this.#addNormGradient(gradients, normBackward(inputNorm, grad, gradNormed, x, rstd));
   }
 
@@ -203,17 +206,22 @@ export class FusedBlock {
   }
 
   /** weight gradient = gradOutᵀ · x, for each parameter the matrix holds; or those of its adapters. */
-  #addWeightGradients(linear: FusedLinear, gradOut: Tensor, x: Tensor, gradients: Gradients): void {
+  #addWeightGradients(
+    role: 'down' | 'gate up' | 'output' | 'qkv',
+    linear: FusedLinear,
+    gradOut: Tensor,
+    x: Tensor,
+    gradients: Gradients,
+  ): void {
     if (this.#frozen) {
       addAdapterGradients(linear, gradOut, x, gradients);
       return;
     }
     const { weight, bias, slices } = linear;
-    const name = (slices[0] as { name: string }).name;
     // What is added to sums is copied there or becomes a sum itself: memory that stays must not.
     const total = gradients.accumulates
       ? zerosLike(weight)
-      : this.#buffers.take(`gradient of ${name}`, weight.shape, weight.dtype);
+      : this.#buffers.take(`${this.#gradientPlace}gradient of ${role}`, weight.shape, weight.dtype);
     mmInto(total, this.#transposed(gradOut), x);
     const gradBias = bias && sumOver(gradOut, [0], false, 'float32');
     for (const slice of slices) {

@@ -13,7 +13,7 @@ import { noGrad } from '../torch/grad.ts';
 import { addInto, copyInto, indexAddInto, toDtype, zeroInto, zeros } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 import { Buffers } from './buffers.ts';
-import type { Executor } from './executor.ts';
+import type { Executor, ExecutorOptions, OnReady } from './executor.ts';
 import { FusedBlock, type PackLayout } from './fused-block.ts';
 import { fuseWeights } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
@@ -28,7 +28,7 @@ export class FusedExecutor implements Executor {
   readonly #frozen: boolean;
 
   /** Takes the decoder over. */
-  constructor(decoder: Decoder, { recompute }: { recompute: boolean }) {
+  constructor(decoder: Decoder, { recompute = false, shareGradients = false }: ExecutorOptions = {}) {
     const weights = fuseWeights(decoder);
     this.decoder = weights.decoder;
     this.#release = weights.release;
@@ -36,12 +36,16 @@ export class FusedExecutor implements Executor {
     this.#frozen = decoder.adapters.size > 0;
     this.#blocks = weights.layers.map(
       (layer, index) =>
-        new FusedBlock(layer, index, decoder.config, this.#buffers, { recompute, frozen: this.#frozen }),
+        new FusedBlock(layer, index, decoder.config, this.#buffers, {
+          recompute,
+          shareGradients,
+          frozen: this.#frozen,
+        }),
     );
   }
 
-  forwardBackward(pack: Pack, gradients: Gradients, scale: number): number {
-    return noGrad(() => scope(() => this.#forwardBackward(pack, gradients, scale)));
+  forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady?: OnReady): number {
+    return noGrad(() => scope(() => this.#forwardBackward(pack, gradients, scale, onReady)));
   }
 
   release(): void {
@@ -50,7 +54,7 @@ export class FusedExecutor implements Executor {
     this.#release();
   }
 
-  #forwardBackward(pack: Pack, gradients: Gradients, scale: number): number {
+  #forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady: OnReady | undefined): number {
     const lengths = pack.map((document) => document.ids.length);
     const positions = packedPositions(lengths);
     const layout: PackLayout = { lengths, rotation: this.decoder.rotation(positions) as Rotation };
@@ -74,6 +78,7 @@ export class FusedExecutor implements Executor {
     const gradHidden = rows('gradient');
     zeroInto(gradHidden);
     const lossSum = this.#loss(gradHidden, last, pack, gradients, scale);
+    onReady?.(this.decoder.readyAfterLoss);
 
     // Backward: the gradient of a block's output becomes that of its input.
     for (let layer = this.#blocks.length - 1; layer >= 0; layer--) {
@@ -81,12 +86,15 @@ export class FusedExecutor implements Executor {
       const input = inputs[layer] as Tensor;
       if (this.#recompute) block.forward(last, input, layout);
       block.backward(gradHidden, input, layout, gradients);
+      onReady?.(this.decoder.blockParameters(layer).map(({ name }) => name));
     }
     if (this.#frozen) return lossSum;
-    for (const { name, table, rows: at } of this.decoder.lookups(ids, positions)) {
+    const lookups = this.decoder.lookups(ids, positions);
+    for (const { name, table, rows: at } of lookups) {
       const sum = sumOf(gradients, name, table);
       scope(() => indexAddInto(sum, 0, at, toDtype(gradHidden, sum.dtype)));
     }
+    onReady?.(lookups.map(({ name }) => name));
     return lossSum;
   }
 

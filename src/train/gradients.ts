@@ -25,6 +25,18 @@ export class Gradients {
     this.byName.set(name, keep(own));
   }
 
+  /** Takes these away; they are the caller's to release. */
+  take(names: readonly string[]): Gradients {
+    const taken = new Gradients({ accumulates: this.accumulates });
+    for (const name of names) {
+      const gradient = this.byName.get(name);
+      if (!gradient) continue;
+      taken.byName.set(name, gradient);
+      this.byName.delete(name);
+    }
+    return taken;
+  }
+
   release(): void {
     releaseAll(this.byName);
     this.byName.clear();

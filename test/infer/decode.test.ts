@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Rng } from '../../src/base/rng.ts';
 import { type DecodeRequest, decode } from '../../src/infer/decode.ts';
 import { answerLogprobs } from '../../src/infer/logprobs.ts';
@@ -10,7 +10,7 @@ import type { Decoder } from '../../src/model/decoder.ts';
 import { loadDecoder } from '../../src/model/directory.ts';
 import { fromFloat32, fromIntegers, toFloat32 } from '../../src/torch/convert.ts';
 import { noGrad } from '../../src/torch/grad.ts';
-import { liveTensors, scope } from '../../src/torch/tensor.ts';
+import { liveBytes, liveTensors, scope } from '../../src/torch/tensor.ts';
 
 const folder = join(import.meta.dirname, '../golden/llama-tied');
 const { ids } = JSON.parse(readFileSync(join(folder, 'logits.json'), 'utf8')) as { ids: number[] };
@@ -135,6 +135,100 @@ describe('decode', () => {
       onToken: () => void controller.abort(),
     });
     await expect(running).rejects.toThrow('interrupted');
+  });
+});
+
+describe('decode, with more requests than rows', () => {
+  const sampling = { ...greedy, temperature: 1.2, topK: 40, repetitionPenalty: 1.1, seed: 5 };
+  /** Twelve prompts and answers of unequal length, every third drawn. */
+  const many = Array.from({ length: 12 }, (_, i) =>
+    request(ids.slice(i, i + 1 + ((i * 7) % 11)), {
+      key: `row-${i}`,
+      maxNewTokens: 1 + ((i * 5) % 13),
+      ...(i % 3 === 0 && { sampling }),
+    }),
+  );
+
+  it.each([1, 2, 5, 8, 20])('gives each request what it gets alone: %i rows', async (rows) => {
+    const before = liveTensors();
+    const results = await decode(decoder, many, { stopTokens: [], rows });
+    expect(liveTensors()).toBe(before);
+    for (const [i, one] of many.entries()) {
+      expect(results[i]!.ids).toHaveLength(one.maxNewTokens);
+      expect([results[i]]).toEqual(await decode(decoder, [one], { stopTokens: [] }));
+    }
+  });
+
+  it('lets the next prompt in as soon as a row is done, in order, and never more rows than asked for', async () => {
+    const events: string[] = [];
+    const going = new Set<number>();
+    const lengths = [3, 1, 2, 2, 1];
+    await decode(
+      decoder,
+      lengths.map((maxNewTokens, i) => request(prompts[i % 4]!, { maxNewTokens })),
+      {
+        stopTokens: [],
+        rows: 2,
+        onToken: (row) => {
+          going.add(row);
+          expect(going.size).toBeLessThanOrEqual(2);
+          events.push(`${row}`);
+          return undefined;
+        },
+        onDone: (row, { ids: answer }) => {
+          going.delete(row);
+          events.push(`${row} done after ${answer.length}`);
+        },
+      },
+    );
+    // Round by round: 0 and 1 begin; 2 in 1's place; a step of 0 and 2; 3 in 2's place; a step of 0 and 3; 4 by itself.
+    expect(events).toEqual(
+      [
+        ['0', '1', '1 done after 1'],
+        ['2'],
+        ['0', '2', '2 done after 2'],
+        ['3'],
+        ['0', '0 done after 3', '3', '3 done after 2'],
+        ['4', '4 done after 1'],
+      ].flat(),
+    );
+  });
+
+  it('computes what all prompts begin with once for the whole call, and every other token once', async () => {
+    const beginning = ids.slice(0, 34);
+    const alike = Array.from({ length: 7 }, (_, i) => request([...beginning, 3 + i, 9, 4 + i], { maxNewTokens: 3 }));
+    const hidden = vi.spyOn(decoder, 'hidden');
+    const together = await decode(decoder, alike, { stopTokens: [], rows: 3 });
+    const computed = hidden.mock.calls.map(([, { positions }]) => positions.length);
+    hidden.mockRestore();
+    expect(computed).toEqual([34, 3 * 3, 3, 3, 3 * 3, 3, 3, 3, 1, 1]);
+    for (const [i, one] of alike.entries()) {
+      expect((await decode(decoder, [one], { stopTokens: [] }))[0]).toEqual(together[i]);
+    }
+  });
+
+  it('needs the memory of the rows that are decoded together, however many wait', async () => {
+    const peak = async (count: number): Promise<number> => {
+      let most = 0;
+      const requests = Array.from({ length: count }, (_, i) =>
+        request(ids.slice(0, 20), { maxNewTokens: 3 + (i % 2) }),
+      );
+      const onToken = () => {
+        most = Math.max(most, liveBytes());
+        return undefined;
+      };
+      await decode(decoder, requests, { stopTokens: [], rows: 2, onToken });
+      return most;
+    };
+    expect(await peak(20)).toBe(await peak(2));
+  });
+
+  it('tells at once of prompts without room, and refuses a number of rows that is none', async () => {
+    const long = Array.from({ length: decoder.config.maxPositions }, (_, i) => ids[i % ids.length]!);
+    const done: number[] = [];
+    await decode(decoder, [request(prompts[0]!), request(long)], { stopTokens: [], onDone: (row) => done.push(row) });
+    expect(done).toEqual([1, 0]);
+    await expect(decode(decoder, many, { stopTokens: [], rows: 0 })).rejects.toThrow('rows: expected 1 or more, got 0');
   });
 });
 

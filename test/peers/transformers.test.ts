@@ -110,4 +110,33 @@ describe('transformers', () => {
       expect(largestDifference(result.model, ids, logits)).toBeLessThan(1e-4);
     },
   );
+
+  it.each(['llama-tied', 'llama3-untied'])(
+    'loads tokens that we added, with the same ids and logits: %s',
+    async (name) => {
+      const data = join(scratch, 'hi.json');
+      writeFileSync(data, JSON.stringify([{ instruction: 'Say hi.', output: 'hi' }]));
+      const template = join(scratch, 'turns.jinja');
+      const turn = "'<|turn|>' + message['role'] + ':' + message['content'] + '<|done|>\\n'";
+      const end = "{% if add_generation_prompt %}{{ '<|turn|>assistant:' }}{% endif %}";
+      writeFileSync(template, `{% for message in messages %}{{ ${turn} }}{% endfor %}${end}`);
+      const config = sftSchema.parse({
+        model: join(root, 'test/golden', name),
+        data: [data],
+        output: join(scratch, `tokens-${name}`),
+        dtype: 'float32',
+        epochs: 2,
+        template,
+        addTokens: ['<|turn|>', '<|done|>'],
+      });
+      const { model } = await run(config, { signal: new AbortController().signal, emit: () => {} });
+      const { ids, logits } = theirs(model, '--chat', JSON.stringify(chats[1]));
+      const { tokenizer, template: saved, decoder } = loadModel(model, { dtype: 'float32' });
+      decoder.release();
+      expect(encodePrompt(tokenizer, saved, chats[1])).toEqual(ids);
+      expect(new Set(ids.filter((id) => id >= 259))).toEqual(new Set([259, 260]));
+      expect(logits[0]?.length).toBe(261);
+      expect(largestDifference(model, ids, logits)).toBeLessThan(1e-4);
+    },
+  );
 });

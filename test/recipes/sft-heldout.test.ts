@@ -103,7 +103,7 @@ describe('held-out rows', () => {
     const whole = configOf('whole');
     const before = liveTensors();
     const { result, events } = await train(whole);
-    expect(liveTensors()).toBe(before);
+    expect(liveTensors()).toBeLessThanOrEqual(before); // what interrupted runs left may go meanwhile
     const { losses, bestStep } = result.heldOut as NonNullable<SftResult['heldOut']>;
     const lowest = Math.min(...losses.map(({ loss }) => loss));
     expect(losses.find(({ loss }) => loss === lowest)?.step).toBe(bestStep);
@@ -159,7 +159,7 @@ describe('a batch that cannot be computed', () => {
       /^step (\d+): the loss is NaN, its gradient norm NaN; nothing was changed \(rows (.*)\)$/.exec(
         error.message,
       ) as string[];
-    expect(error).toMatchObject({ code: 'work', hint: expect.stringContaining('lower the learning rate') });
+    expect(error).toMatchObject({ code: 'work', hint: expect.stringContaining('lower learning rate') });
     expect(named?.split(', ')).toContain('zed:5');
     expect(named?.split(', ').length).toBeLessThan(5);
     expect(Number(step)).toBeGreaterThan(1);

@@ -50,6 +50,7 @@ const finished = [
   '.lock',
   'chat_template.jinja',
   'config.json',
+  'events.jsonl',
   'generation_config.json',
   'model.safetensors',
   'sft.json',

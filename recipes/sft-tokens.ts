@@ -1,0 +1,92 @@
+/**
+ * Tokens that fine-tuning adds to a model (`addTokens`), so that it can learn a template whose tokens it lacks: in the
+ * tokenizer, as rows of the weights, and, where one of them ends an answer, among the tokens that decoding stops at.
+ */
+import { ConfigError } from '../src/base/errors.ts';
+import type { Conversation } from '../src/data/records.ts';
+import type { LoadedModel } from '../src/local/loaded-model.ts';
+import { Decoder } from '../src/model/decoder.ts';
+import { withStopTokens } from '../src/model/directory.ts';
+import { resizeVocabulary } from '../src/model/resize.ts';
+import { addTokens, readVocabularyFiles, type TokenAddition } from '../src/text/add-tokens.ts';
+import { encodeConversation } from '../src/text/chat-template.ts';
+import { Tokenizer } from '../src/text/tokenizer.ts';
+import type { SftConfig } from './sft-config.ts';
+
+export interface StudentModel extends LoadedModel {
+  /** What the trained model's folder has otherwise than the model's own: JSON by the name of its file. */
+  readonly changedFiles: ReadonlyMap<string, object>;
+}
+
+/**
+ * Takes over `model`. Tokens that the vocabulary has already keep their ids and rows. Throws ConfigError for bad tokens,
+ * and for new ones where adapters are trained.
+ */
+export function withAddedTokens(
+  model: LoadedModel,
+  { addTokens: tokens = [], lora }: SftConfig,
+  conversations: readonly Conversation[],
+  note: (text: string) => void,
+): StudentModel {
+  const unchanged = { ...model, changedFiles: new Map<string, object>() };
+  if (tokens.length === 0) return unchanged;
+  const addition = addTokens(readVocabularyFiles(model.folder), model.tokenizer, tokens);
+  if (lora) refuseNewTokens(addition);
+  for (const text of notesOn(addition)) note(text);
+  if (lora) return unchanged;
+  const grown = addition.added.length > 0 ? grow(model, addition) : unchanged;
+  return stoppingAtTurns(grown, { tokens, conversations, note });
+}
+
+/** Adapters' folders hold no embeddings, and a token whose row nothing trains is never understood. */
+function refuseNewTokens({ added }: TokenAddition): void {
+  if (added.length === 0) return;
+  const names = added.map(({ content }) => content).join(', ');
+  throw new ConfigError(`addTokens: ${names}: new to the model, and with lora its embeddings are frozen`, {
+    hint: 'train all weights, or choose a template of tokens that the model has: alpaca needs none but the eos token',
+  });
+}
+
+function notesOn({ added, known, pieces }: TokenAddition): string[] {
+  const whole = known.filter((token) => !pieces.includes(token));
+  const listed = [
+    ['added to the vocabulary', added.map(({ id, content }) => `${content} (${id})`)],
+    ['in the vocabulary already, left as they are', whole],
+    ['in the vocabulary already, left as they are: ordinary pieces, not matched whole', pieces],
+  ] as const;
+  return listed.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join(', ')}`] : []));
+}
+
+function grow(model: LoadedModel, { files }: TokenAddition): StudentModel {
+  const tokenizer = new Tokenizer(files['tokenizer.json'], files['tokenizer_config.json']);
+  const decoder = resizeVocabulary(model.decoder, { from: model.tokenizer.vocabSize, to: tokenizer.vocabSize });
+  return { ...model, tokenizer, decoder, changedFiles: new Map(Object.entries(files)) };
+}
+
+/** If one of `tokens` ends the template's answers, decoding has to stop at it. */
+function stoppingAtTurns(
+  model: StudentModel,
+  options: {
+    readonly tokens: readonly string[];
+    readonly conversations: readonly Conversation[];
+    readonly note: (text: string) => void;
+  },
+): StudentModel {
+  const { tokens, conversations, note } = options;
+  const { folder, tokenizer, template, decoder } = model;
+  const [first] = conversations;
+  if (first === undefined) return model;
+  const { ids, labelMask } = encodeConversation(tokenizer, template, first.messages);
+  const end = ids[labelMask.lastIndexOf(1)];
+  const name = tokens.find((token) => tokenizer.tokenId(token) === end);
+  if (end === undefined || name === undefined || model.stopTokens.includes(end)) return model;
+  note(`answers end with ${name} in template ${template.name}: decoding will stop at it too`);
+  const stopTokens = [...model.stopTokens, end];
+  const { config, files } = withStopTokens(folder, decoder.config, stopTokens);
+  return {
+    ...model,
+    stopTokens,
+    decoder: new Decoder(config, decoder.parameters, decoder.adapters),
+    changedFiles: new Map([...model.changedFiles, ...files]),
+  };
+}
