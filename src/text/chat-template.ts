@@ -226,7 +226,9 @@ function splitAnswer(
   if (end === undefined)
     throw new ConfigError(
       `chat template ${template.name} writes no token of the tokenizer's after an answer (${JSON.stringify(tail)}): decoding could not stop`,
-      { hint: 'choose the built-in template alpaca, which ends answers with the eos token' },
+      {
+        hint: 'choose the built-in template alpaca, which ends answers with the eos token, or add its tokens: --add-tokens',
+      },
     );
   return { prompt, answer: whole.slice(prompt.length, whole.length - tail.length + end) };
 }
