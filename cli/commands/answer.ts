@@ -43,7 +43,7 @@ export function answerCommand(): Command {
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
     .option(
       '--weights <format>',
-      'full, or quantized when loaded: int8, int4; smaller, not faster from 8 rows on',
+      'full, or quantized when loaded: int8, int4 (coarse); smaller, faster in small batches',
       'full',
     )
     .option('--max-tokens <n>', 'longest answer', positiveNumber, 256)

@@ -34,7 +34,7 @@ export function chatCommand(): Command {
     .option('--system <text>', 'system turn')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
-    .option('--weights <format>', 'full, or quantized when loaded: int8, int4; smaller and faster, less exact', 'full')
+    .option('--weights <format>', 'full, or quantized when loaded: int8, int4 (coarse); smaller and faster', 'full')
     .option('--max-tokens <n>', 'longest answer', positiveNumber, 512)
     .option('--temperature <t>', '0 is greedy', realNumber, 0.7)
     .option('--top-p <p>', 'keep the likeliest tokens that reach p', realNumber, 0.9)

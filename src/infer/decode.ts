@@ -100,7 +100,6 @@ export async function decode(
       } else {
         // Nothing waits: the cache shrinks to the rows that go on.
         const going = [...rows.keys()].filter((place) => !free.includes(place));
-        if (going.length === 0) return results;
         if (free.length > 0) noGrad(() => cache.keepRows(going));
         rows = going.map((place) => rows[place] as Row);
         free = [];
@@ -118,6 +117,7 @@ export async function decode(
         free.push(place);
         finish(row.request, { ids: row.ids, finishReason });
       });
+      if (waiting.length === 0 && free.length === rows.length) return results;
       await setImmediate(); // messages and signals get their turn
       throwIfAborted(signal);
     }

@@ -28,6 +28,8 @@ export interface Part {
  */
 export type Describe<Result> = (name: string, weight: readonly number[], bias?: boolean) => Result;
 
+type BlockArguments = [x: Tensor, parts: Parts<Part>, attention: Attention, layer: number, config: ModelConfig];
+
 export interface Architecture {
   /** What all names but the output head's begin with. */
   readonly root: string;
@@ -38,7 +40,9 @@ export interface Architecture {
   /** A block's parts in the order of its forward pass; undefined: not in this family. */
   blockParts<Result>(config: ModelConfig, describe: Describe<Result>): Parts<Result>;
   /** x [tokens, hidden] → [tokens, hidden] */
-  block(x: Tensor, parts: Parts<Part>, attention: Attention, layer: number, config: ModelConfig): Tensor;
+  block(...args: BlockArguments): Tensor;
+  /** The same but for rounding, faster and without gradients: float32, float64 or bfloat16, on the CPU. */
+  inferenceBlock?(...args: BlockArguments): Tensor;
   finalNormPart<Result>(config: ModelConfig, describe: Describe<Result>): Result;
   norm(x: Tensor, part: Part, config: ModelConfig): Tensor;
 }

@@ -165,12 +165,17 @@ export class Decoder {
     return linear(normed, this.headWeight);
   }
 
-  /** tokens [tokens] → normed hidden states [tokens, hidden]. For inference: a block's memory is free after it. */
+  /**
+   * tokens [tokens] → normed hidden states [tokens, hidden]. For inference, inside `noGrad`: a block's memory is free after
+   * it, and nothing is recorded.
+   */
   hidden(tokens: Tensor, attention: Attention): Tensor {
+    const { block, inferenceBlock } = this.#architecture;
+    const compute = inferenceBlock && this.dtype !== 'float16' ? inferenceBlock : block;
     let x = scope(() => this.embed(tokens, attention.positions));
     for (let layer = 0; layer < this.numLayers; layer++) {
       const input = x;
-      x = scope(() => this.block(layer, input, attention));
+      x = scope(() => compute(input, (this.#blocks[layer] as Block).parts, attention, layer, this.config));
       input.release();
     }
     return this.finalNorm(x);

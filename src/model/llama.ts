@@ -1,9 +1,11 @@
 /**
  * The Llama block (Touvron et al. 2023, arXiv 2302.13971): RMSNorm, rotary attention with grouped queries, SwiGLU.
- * Mistral has the same block with a sliding window, Qwen 2 with biases, Qwen 3 with a norm on every head.
+ * Mistral has the same block with a sliding window, Qwen 2 with biases, Qwen 3 with a norm on every head. In inference
+ * norms and rotations are kernels of our own, which know nothing of autograd: ten calls less a block.
  *
  * Legend: tokens = all of a pack or batch side by side; hidden; heads; dim = headDim; intermediate.
  */
+import { rmsNormForward, rotateInto } from '../torch/kernels.ts';
 import { add, mul, rmsNorm, silu, view } from '../torch/ops.ts';
 import type { Tensor } from '../torch/tensor.ts';
 import { type Architecture, type Describe, type Part, project } from './architecture.ts';
@@ -37,22 +39,48 @@ function blockParts<Result>(config: ModelConfig, describe: Describe<Result>) {
 const norm = (x: Tensor, { weight }: Part, { normEpsilon }: ModelConfig): Tensor =>
   rmsNorm(x, weight.shape, weight, normEpsilon);
 
-function block(x: Tensor, parts: BlockParts<Part>, attention: Attention, layer: number, config: ModelConfig): Tensor {
-  const attended = attend(norm(x, parts.inputNorm, config), parts, attention, layer, config);
-  const afterAttention = add(x, project(attended, parts.output));
-  const normed = norm(afterAttention, parts.postAttentionNorm, config);
-  const gated = mul(silu(project(normed, parts.gate)), project(normed, parts.up)); // [tokens, intermediate]
-  return add(afterAttention, project(gated, parts.down));
+/** What of a block can be done in several ways. */
+interface Arithmetic {
+  readonly norm: typeof norm;
+  /** x [tokens, heads, dim], which nothing else needs, rotated by each token's position. */
+  turn(x: Tensor, rotation: Rotation): Tensor;
 }
 
-/** x [tokens, hidden] → [tokens, heads · dim] */
-function attend(x: Tensor, parts: BlockParts<Part>, attention: Attention, layer: number, config: ModelConfig): Tensor {
-  const rotation = attention.rotation as Rotation;
-  const split = (part: Part) => view(project(x, part), [x.size(0), -1, config.headDim]); // [tokens, heads, dim]
-  const turned = (heads: Tensor, part: Part | undefined) => rotate(part ? norm(heads, part, config) : heads, rotation);
+const recorded: Arithmetic = { norm, turn: rotate };
+
+const inference: Arithmetic = {
+  norm: (x, { weight }, { normEpsilon }) => rmsNormForward(x, weight, normEpsilon)[0] as Tensor,
+  turn(x, { cos, sin }) {
+    rotateInto(x, cos, sin, 1);
+    return x;
+  },
+};
+
+const blockBy =
+  (arithmetic: Arithmetic) =>
+  (x: Tensor, parts: BlockParts<Part>, attention: Attention, layer: number, config: ModelConfig): Tensor => {
+    const normed = arithmetic.norm(x, parts.inputNorm, config);
+    const [query, key, value] = heads(normed, parts, attention.rotation as Rotation, config, arithmetic);
+    const attended = attention.attend(layer, query, key, value); // [tokens, heads · dim]
+    const afterAttention = add(x, project(attended, parts.output));
+    const afterNormed = arithmetic.norm(afterAttention, parts.postAttentionNorm, config);
+    const gated = mul(silu(project(afterNormed, parts.gate)), project(afterNormed, parts.up)); // [tokens, intermediate]
+    return add(afterAttention, project(gated, parts.down));
+  };
+
+/** x [tokens, hidden] → query, key and value heads, [tokens, heads, dim] each */
+function heads(
+  x: Tensor,
+  parts: BlockParts<Part>,
+  rotation: Rotation,
+  config: ModelConfig,
+  { norm: normed, turn }: Arithmetic,
+): [Tensor, Tensor, Tensor] {
+  const split = (part: Part) => view(project(x, part), [x.size(0), -1, config.headDim]);
+  const turned = (plain: Tensor, part: Part | undefined) => turn(part ? normed(plain, part, config) : plain, rotation);
   const query = turned(split(parts.query), parts.queryNorm);
   const key = turned(split(parts.key), parts.keyNorm);
-  return attention.attend(layer, query, key, split(parts.value));
+  return [query, key, split(parts.value)];
 }
 
 export const llama: Architecture = {
@@ -60,7 +88,8 @@ export const llama: Architecture = {
   tables: ({ vocabSize, hiddenSize }, describe) => [describe('embed_tokens', [vocabSize, hiddenSize])],
   rows: (tokens) => [tokens],
   blockParts,
-  block,
+  block: blockBy(recorded),
+  inferenceBlock: blockBy(inference),
   finalNormPart: ({ hiddenSize }, describe) => describe('norm', [hiddenSize]),
   norm,
 };

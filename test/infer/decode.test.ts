@@ -135,6 +135,14 @@ describe('decode', () => {
       onToken: () => void controller.abort(),
     });
     await expect(running).rejects.toThrow('interrupted');
+    // Too late: every answer is there.
+    const late = new AbortController();
+    const done = decode(decoder, [request(prompts[0]!)], {
+      stopTokens: [],
+      signal: late.signal,
+      onDone: () => late.abort(),
+    });
+    expect((await done)[0]!.ids).toHaveLength(12);
   });
 });
 

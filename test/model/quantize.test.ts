@@ -36,11 +36,10 @@ function whole(value: number): number {
 }
 
 /** The slow clear version, in fp32 step by step: what a row of weights is after a round trip. */
-function roundTrip(row: readonly number[], format: WeightFormat, dtype: Dtype): number[] {
+function roundTrip(row: readonly number[], format: WeightFormat): number[] {
   const { fround } = Math;
   if (format === 'int8') {
-    const exact = fround(Math.max(...row.map(Math.abs)) * fround(1 / 127));
-    const scale = dtype === 'bfloat16' ? bf16(exact) : exact;
+    const scale = bf16(fround(Math.max(...row.map(Math.abs)) * fround(1 / 127)));
     return row.map((weight) => within(whole(fround(weight / scale)), -127, 127) * scale);
   }
   return row.flatMap((_, at) => {
@@ -84,8 +83,8 @@ describe('a quantized linear layer', () => {
   it('in 8 bits is whole numbers with a scale for each output', () => {
     const row = Array.from({ length: 16 }, (_, i) => i * 2 - 20.6); // −20.6 to 9.4
     const parameters = quantizeParameters(made([row.map((w) => w * 127), new Array(16).fill(0)]), 'int8');
-    expect(toFloat32(parameters.get(`${layer}.scales`)!)[0]).toBeCloseTo(20.6, 5);
-    // w · 127 / 20.6
+    expect(toFloat32(parameters.get(`${layer}.scales`)!)[0]).toBe(20.625); // the nearest bf16
+    // w · 127 / 20.625
     const numbers = [-127, -115, -102, -90, -78, -65, -53, -41, -28, -16, -4, 9, 21, 33, 46, 58];
     expect(toIntegers(parameters.get(`${layer}.weight`)!)).toEqual([...numbers, ...new Array(16).fill(0)]);
     expect(toFloat32(parameters.get(other)!)).toEqual(Float32Array.of(1, 2));
@@ -117,7 +116,7 @@ describe('a quantized linear layer', () => {
   });
 
   it.each([
-    ['int8', 'float32', 1, 1e-5],
+    ['int8', 'float32', 1, 0.006],
     ['int8', 'float32', 40, 1e-5],
     ['int8', 'bfloat16', 1, 0.006],
     ['int8', 'bfloat16', 7, 0.006],
@@ -131,7 +130,7 @@ describe('a quantized linear layer', () => {
     const x = matrix(tokens, 96, 'x').map((values) => values.map(bf16)); // what 4-bit weights round it to
     const parameters = quantizeParameters(made(rows, dtype), format);
     const stored = dtype === 'bfloat16' ? rows.map((row) => row.map(bf16)) : rows.map((row) => row.map(Math.fround));
-    const rounded = stored.map((row) => roundTrip(row, format, dtype));
+    const rounded = stored.map((row) => roundTrip(row, format));
     scope(() => {
       const y = toFloat32(project(parameters, toDtype(fromFloat32(x.flat(), [tokens, 96]), dtype)));
       const expected = x.flatMap((values) => rounded.map((row) => row.reduce((sum, w, i) => sum + w * values[i]!, 0)));
@@ -196,7 +195,7 @@ const randomDecoder = (dtype: Dtype, format?: WeightFormat): Decoder => {
         const own = row
           .map((w) => (shape.length === 2 ? w / 4 : 1 + w / 4))
           .map(dtype === 'bfloat16' ? bf16 : Math.fround);
-        return format && /proj\.weight$/.test(name) ? roundTrip(own, format, dtype) : own;
+        return format && /proj\.weight$/.test(name) ? roundTrip(own, format) : own;
       });
       return [name, toDtype(fromFloat32(rows.flat(), shape), dtype)] as const;
     });
@@ -268,8 +267,8 @@ describe.skipIf(!existsSync(embeddedModelFolder))('the embedded model', () => {
       losses.set(weights, -sum / tokens);
       model.decoder.release();
     }
-    // Measured: 3.1763 nats a token with full weights, 3.1862 in 8 bits, 3.1768 in 4: the model comes from a file of 4-bit
-    // weights in groups of 32 (Q4_1), which 4 bits can tell exactly but for the rounding of their scales.
+    // Measured: 3.1763 nats a token with full weights, 3.1844 in 8 bits, 3.1750 in 4: the model comes from a file of 4-bit
+    // weights in groups of 32 (Q4_1), which 4 bits can tell exactly but for the rounding of their scales. Others lose more.
     const change = (format: WeightFormat) => Math.abs(losses.get(format)! - losses.get('full')!);
     expect(losses.get('full')).toBeCloseTo(3.176, 2);
     expect(change('int8')).toBeLessThan(0.02);
