@@ -3,10 +3,14 @@ import { existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../src/base/atomic.ts';
 import { ConfigError } from '../src/base/errors.ts';
+import { sha256 } from '../src/base/hash.ts';
 import { JsonlLog, parseJsonl, readJson, toJsonl } from '../src/base/jsonl.ts';
+import type { TokenDocument } from '../src/data/pack.ts';
+import type { LoadedModel } from '../src/local/loaded-model.ts';
 import type { TrainingLogRow } from '../src/report/report-input.ts';
 import { type Checkpoint, latestCheckpoint } from '../src/train/checkpoint.ts';
 import { TensorBoardLog } from '../src/train/tensorboard.ts';
+import { modelContent } from './local-models.ts';
 import type { SftResult } from './sft.ts';
 import type { SftConfig } from './sft-config.ts';
 import { finishedModel } from './sft-student.ts';
@@ -23,6 +27,19 @@ export interface SftLogRow extends TrainingLogRow {
   readonly seconds: number;
   /** Where it was measured after this step: mean over the held-out label tokens, in nats. */
   readonly heldOutLoss?: number;
+}
+
+/** Of everything that decides the trained weights but the machine. */
+export async function identityOf(
+  config: SftConfig,
+  model: LoadedModel,
+  documents: readonly TokenDocument[],
+): Promise<string> {
+  const { model: _model, data: _data, output: _where, template: _template, ...rest } = config;
+  const { checkpointEverySteps: _when, keepCheckpoints: _many, tensorboard: _board, ...settings } = rest;
+  const start = await modelContent(config.model);
+  const learned = documents.map(({ ids, labelMask }) => [ids, [...labelMask].join('')]);
+  return sha256({ settings, start, template: model.template.source, learned });
 }
 
 /** The result of this very run where it is finished; a folder that holds another run is refused. */

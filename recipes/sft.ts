@@ -10,8 +10,7 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { addFilesAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
-import { ConfigError, DataError, InterruptedError, WorkError } from '../src/base/errors.ts';
-import { sha256 } from '../src/base/hash.ts';
+import { ConfigError, InterruptedError, WorkError } from '../src/base/errors.ts';
 import { lockFolder } from '../src/base/lock.ts';
 import { readConversations } from '../src/data/formats.ts';
 import {
@@ -23,7 +22,7 @@ import {
   type TokenDocument,
 } from '../src/data/pack.ts';
 import { answerLogprobs } from '../src/infer/logprobs.ts';
-import { type LoadedModel, loadModel, resolveDtype } from '../src/local/loaded-model.ts';
+import { loadModel, resolveDtype } from '../src/local/loaded-model.ts';
 import type { Decoder } from '../src/model/decoder.ts';
 import { setDeterministic } from '../src/torch/machine.ts';
 import { toDtype } from '../src/torch/ops.ts';
@@ -42,10 +41,10 @@ import { currentNumerics, numericsDifference } from '../src/train/numerics.ts';
 import { AdamW } from '../src/train/optimizer.ts';
 import { learningRateAt } from '../src/train/schedule.ts';
 import { Update } from '../src/train/update.ts';
-import { modelContent } from './local-models.ts';
 import type { SftConfig } from './sft-config.ts';
-import { checkDisk, finishedRun, resultFile, resumable, SftLog, type SftLogRow } from './sft-folder.ts';
+import { checkDisk, finishedRun, identityOf, resultFile, resumable, SftLog, type SftLogRow } from './sft-folder.ts';
 import { checkOutput } from './sft-input.ts';
+import { refuseUselessLabels } from './sft-labels.ts';
 import { modelFile, openStudent, type Student } from './sft-student.ts';
 import { withAddedTokens } from './sft-tokens.ts';
 
@@ -253,15 +252,6 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
 const elementsOf = (weights: Student['master']): number =>
   [...weights.values()].reduce((sum, tensor) => sum + tensor.elements, 0);
 
-/** Of everything that decides the trained weights but the machine. */
-async function identityOf(config: SftConfig, model: LoadedModel, documents: readonly TokenDocument[]): Promise<string> {
-  const { model: _model, data: _data, output: _where, template: _template, ...rest } = config;
-  const { checkpointEverySteps: _when, keepCheckpoints: _many, tensorboard: _board, ...settings } = rest;
-  const start = await modelContent(config.model);
-  const learned = documents.map(({ ids, labelMask }) => [ids, [...labelMask].join('')]);
-  return sha256({ settings, start, template: model.template.source, learned });
-}
-
 /** Mean over the label tokens, in nats. Not to be cancelled: a step that is saved has been measured where it is due. */
 async function lossOn(documents: readonly TokenDocument[], decoder: Decoder): Promise<number> {
   const results = await answerLogprobs(decoder, documents);
@@ -282,27 +272,6 @@ function saveModel(config: SftConfig, student: Student, weights: Student['master
       student.writeModel(folder, new Map(entries));
     }),
   );
-}
-
-/** A model that never sees its stop token learns never to stop; a run without labels learns nothing. */
-function refuseUselessLabels(
-  { data }: SftConfig,
-  { stopTokens, tokenizer, template }: LoadedModel,
-  documents: readonly TokenDocument[],
-  receipt: EncodingReceipt,
-): void {
-  const file = data.join(', ');
-  if (documents.length === 0) {
-    const issues = receipt.dropped.length > 0 ? receipt.dropped : [{ message: 'no rows' }];
-    throw new DataError(file, issues, { hint: 'nothing is left to train on; raise --max-tokens or mend the data' });
-  }
-  const stops = new Set(stopTokens);
-  const ends = documents.some(({ ids, labelMask }) => ids.some((id, i) => labelMask[i] === 1 && stops.has(id)));
-  if (ends) return;
-  const names = stopTokens.map((id) => tokenizer.decode([id])).join(', ') || 'none';
-  throw new ConfigError(`the end of a turn is never trained: no answer ends with a stop token (${names})`, {
-    hint: `template ${template.name} and generation_config.json disagree on what ends an answer; try --template chatml`,
-  });
 }
 
 /** A step that is not finite is never taken: says so, or ends the run. */

@@ -7,7 +7,6 @@
  * Legend: tokens = Σ document lengths; hidden; intermediate; queries = heads · dim, keys = keyValueHeads · dim.
  */
 import type { ModelConfig } from '../model/config.ts';
-import { adapterParameters } from '../model/lora.ts';
 import type { Rotation } from '../model/rotary.ts';
 import {
   rmsNormBackwardInto,
@@ -17,23 +16,11 @@ import {
   swigluInto,
   transposeInto,
 } from '../torch/kernels.ts';
-import {
-  addInto,
-  addmmInto,
-  copyInto,
-  matmul,
-  mmInto,
-  mulScalar,
-  narrow,
-  sumOver,
-  transpose,
-  view,
-  zeros,
-  zerosLike,
-} from '../torch/ops.ts';
+import { addmmInto, copyInto, mmInto, narrow, sumOver, transpose, view, zeros, zerosLike } from '../torch/ops.ts';
 import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import type { Buffers } from './buffers.ts';
 import { attendBackwardInto, attendInto } from './fused-attention.ts';
+import { addAdapterGradients, addAdapters, apply, applyBackward } from './fused-linear.ts';
 import type { FusedLayer, FusedLinear, Norm } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
 
@@ -250,47 +237,6 @@ export class FusedBlock {
   /** Shared by all blocks: its contents last as long as a forward or a backward. */
   #scratch(name: string, rows: number, columns: number, like: Tensor): Tensor {
     return this.#buffers.take(name, [rows, columns], like.dtype);
-  }
-}
-
-/** out = x · weightᵀ + bias + what the adapters add */
-function apply(out: Tensor, x: Tensor, linear: FusedLinear): void {
-  const transposed = transpose(linear.weight, 0, 1);
-  if (linear.bias) addmmInto(out, linear.bias, x, transposed);
-  else mmInto(out, x, transposed);
-  addAdapters(out, x, linear);
-}
-
-/** out += scale · x · downᵀ · upᵀ, in each adapted parameter's columns */
-function addAdapters(out: Tensor, x: Tensor, { slices }: FusedLinear): void {
-  for (const { adapter, from, rows } of slices) {
-    if (!adapter) continue;
-    const low = matmul(x, transpose(adapter.down, 0, 1)); // [tokens, rank]
-    addInto(narrow(out, 1, from, rows), mulScalar(matmul(low, transpose(adapter.up, 0, 1)), adapter.scale));
-  }
-}
-
-/** gradX = gradOut · weight, and the same through the adapters */
-function applyBackward(gradX: Tensor, gradOut: Tensor, { weight, slices }: FusedLinear): void {
-  mmInto(gradX, gradOut, weight);
-  for (const { adapter, from, rows } of slices) {
-    if (!adapter) continue;
-    const gradLow = mulScalar(matmul(narrow(gradOut, 1, from, rows), adapter.up), adapter.scale); // [tokens, rank]
-    addInto(gradX, matmul(gradLow, adapter.down));
-  }
-}
-
-function addAdapterGradients({ slices }: FusedLinear, gradOut: Tensor, x: Tensor, gradients: Gradients): void {
-  for (const { adapter, name, from, rows } of slices) {
-    if (!adapter) continue;
-    const grad = narrow(gradOut, 1, from, rows);
-    const low = matmul(x, transpose(adapter.down, 0, 1)); // [tokens, rank]
-    const gradLow = mulScalar(matmul(grad, adapter.up), adapter.scale);
-    const parts = { down: matmul(transpose(gradLow, 0, 1), x), up: matmul(transpose(grad, 0, 1), low) };
-    const scaled = { ...parts, up: mulScalar(parts.up, adapter.scale), scale: adapter.scale };
-    for (const [parameter, gradient] of adapterParameters(new Map([[name, scaled]]))) {
-      gradients.add(parameter, gradient);
-    }
   }
 }
 
