@@ -17,6 +17,7 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { modelCommand } from './commands/model.ts';
+import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
 import { trainCommand } from './commands/train.ts';
@@ -34,6 +35,7 @@ function program(): Command {
     runCommand(),
     generateCommand(),
     dataCommand(),
+    planCommand(),
     trainCommand(),
     answerCommand(),
     chatCommand(),

@@ -5,6 +5,7 @@ import { type LoadedModel, loadModel } from '../src/local/loaded-model.ts';
 import { serveEngine } from '../src/run/engine-process.ts';
 import { threadsUsed } from '../src/torch/kernels.ts';
 import { computesInBf16, machine } from '../src/torch/machine.ts';
+import { productSpeed } from '../src/torch/product-speed.ts';
 import type { EngineMethods, ModelChoice } from './engine.ts';
 import { run as runMerge } from './merge.ts';
 import { run as runSft } from './sft.ts';
@@ -31,6 +32,7 @@ serveEngine<EngineMethods>({
     answerOn(use(model)).answer(requests, { rows, signal, onEvent: emit }),
   score: ({ model, conversations }, { signal, emit }) =>
     answerOn(use(model)).score(conversations, { signal, onProgress: (done) => emit({ done }) }),
+  productSpeed: ({ dtype }) => productSpeed(dtype),
   merge(config) {
     unload();
     return runMerge(config);

@@ -7,6 +7,7 @@ import type { AnswerEvent, LocalAnswer, LocalModel, LocalRequest } from '../src/
 import type { WeightFormat } from '../src/model/quantize.ts';
 import type { NativeMachine } from '../src/native/addon.ts';
 import { EngineProcess } from '../src/run/engine-process.ts';
+import type { Dtype } from '../src/torch/tensor.ts';
 import type { MergeConfig, MergeResult } from './merge.ts';
 import type { SftEvent, SftResult } from './sft.ts';
 import type { SftConfig } from './sft-config.ts';
@@ -37,6 +38,8 @@ export type EngineMethods = {
     event: { done: number };
     result: ScoredAnswer[];
   };
+  /** Of matrix products: floating-point operations a second. */
+  productSpeed: { params: { dtype: Dtype }; event: never; result: number };
   merge: { params: MergeConfig; event: never; result: MergeResult };
   sft: { params: SftConfig; event: SftEvent; result: SftResult };
 };

@@ -1,4 +1,4 @@
-import type { SftConfig } from '../../recipes/sft-config.ts';
+import type { z } from 'zod';
 import { ConfigError } from '../../src/base/errors.ts';
 import {
   Command,
@@ -17,12 +17,21 @@ export function trainCommand(): Command {
 }
 
 function sftCommand(): Command {
-  return command('sft', 'fine-tune a model on instruction data; goes on where it stopped', [
+  const sft = command('sft', 'fine-tune a model on instruction data; goes on where it stopped', [
     'train sft --model builtin --data my-data.json --out my-student',
     'train sft --model base-model --template alpaca --data alpaca.json --epochs 3 --lr 2e-5 --out student',
     'train sft --model org/name --data alpaca.json --lora-rank 16 --out adapters',
     'train sft --config sft.yaml --epochs 1',
-  ])
+  ]);
+  return withSftOptions(sft)
+    .option('--ignore-memory', 'train even where the memory planned is more than the machine has')
+    .option('--json', 'print one JSON document')
+    .action(runSft);
+}
+
+/** The settings of a fine-tuning as flags. */
+export function withSftOptions(command: Command): Command {
+  return command
     .option(
       '--config <file>',
       'settings in YAML, also by their names in transformers, TRL, PEFT, LLaMA-Factory, Axolotl',
@@ -56,40 +65,45 @@ function sftCommand(): Command {
     .option('--early-stopping-patience <n>', 'stop after so many evaluations without a new best', positiveNumber)
     .option('--on-non-finite <what>', 'stop, or skip the batch')
     .option('--seed <n>', 'order of the data', wholeNumber)
-    .option('--threads <n>', 'threads of the engine', positiveNumber)
-    .option('--json', 'print one JSON document')
-    .action(runSft);
+    .option('--threads <n>', 'threads of the engine', positiveNumber);
 }
 
 interface SftFlags {
   readonly config?: string;
   readonly threads?: number;
+  readonly ignoreMemory?: boolean;
   readonly json?: boolean;
   /** The settings, some by a shorter name that the table of aliases has: out, lr, checkpointEvery. */
   readonly [flag: string]: unknown;
 }
 
-async function runSft({ config: file, threads, json, ...flags }: SftFlags): Promise<void> {
+async function runSft({ config: file, threads, ignoreMemory, json, ...flags }: SftFlags): Promise<void> {
+  const { sftSchema } = await import('../../recipes/sft-config.ts');
   const { checkSftInput } = await import('../../recipes/sft-input.ts');
+  const { checkMemory } = await import('../../recipes/plan-train.ts');
   const { showSft } = await import('../../recipes/show-sft.ts');
-  const config = await sftConfig(file, flags);
+  if (file === undefined) requireFlags(flags);
+  const config = await parseSftSettings(sftSchema, { file, flags, command: 'train sft' });
   checkSftInput(config);
   const result = await withEngine({ threads }, async (engine, signal) => {
     const model = await fetchModel(config.model, signal);
+    if (!ignoreMemory) checkMemory({ ...config, model }, say);
     return showSft(progressBar('training'), (onEvent) => engine.call('sft', { ...config, model }, { signal, onEvent }));
   });
   if (json) printJson(result);
 }
 
 /** The file's settings under the flags. Paths in the file count from the working folder. */
-async function sftConfig(file: string | undefined, flags: Readonly<Record<string, unknown>>): Promise<SftConfig> {
+export async function parseSftSettings<Schema extends z.ZodType<{ model: string }>>(
+  schema: Schema,
+  given: { file: string | undefined; flags: Readonly<Record<string, unknown>>; command: string },
+): Promise<z.output<Schema>> {
   const { parseConfig, readSettings } = await import('../../src/run/config.ts');
   const { mappedText } = await import('../../src/run/aliases.ts');
-  const { sftSchema } = await import('../../recipes/sft-config.ts');
   const { sftAliases } = await import('../../recipes/sft-aliases.ts');
-  if (file === undefined) requireFlags(flags);
-  const where = file === undefined ? 'train sft' : `train sft with ${file}`;
-  const config = parseConfig(sftSchema, file === undefined ? {} : readSettings(file), where, {
+  const { file, flags } = given;
+  const where = file === undefined ? given.command : `${given.command} with ${file}`;
+  const config = parseConfig(schema, file === undefined ? {} : readSettings(file), where, {
     aliases: { '': sftAliases },
     overrides: flags,
     onMapped: (mapped) => say(mappedText(mapped)),

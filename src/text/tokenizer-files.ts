@@ -38,10 +38,12 @@ export function readTokenizerFiles(folder: string): TokenizerFiles {
 /**
  * Names and texts of the files that a copy of the model needs and `folder` has not: tokenizer.json made from older
  * files, and the tokenizer_config.json that goes with it, which takes the place of the folder's own. Empty where
- * `folder` has a tokenizer.json.
+ * `folder` has a tokenizer.json, or no tokenizer at all.
  */
 export function convertedTokenizerFiles(folder: string): ReadonlyMap<string, string> {
-  if (existsSync(join(folder, 'tokenizer.json'))) return new Map();
+  const has = (name: string) => existsSync(join(folder, name));
+  const isOlder = has('tokenizer.model') || (has('vocab.json') && has('merges.txt'));
+  if (has('tokenizer.json') || !isOlder) return new Map();
   const { tokenizerJson, tokenizerConfig } = convert(folder);
   return new Map([
     ['tokenizer.json', `${JSON.stringify(tokenizerJson)}\n`],

@@ -2,10 +2,9 @@
  * What a training will hold in memory and on disk, worked out from shapes and settings: nothing is loaded. Memory is what
  * the kernel counts as resident, mapped files included. Every figure is one function with its formula; they follow what
  * the executors, the optimizer and `train sft` allocate, and test/train/memory.test.ts holds them to peaks that happened.
- * Not counted: the rows of the data (some 30 bytes a token), oneDNN's and MKL's own copies.
+ * Fused models came within 5 %, those by autograd within 16. Not counted: the copies that libtorch's libraries make.
  *
- * Legend: tokens = of the largest pack; b = bytes of the compute type; hidden, intermediate, vocab, layers;
- * queries = heads · dim, keys = keyValueHeads · dim.
+ * Legend: tokens = of the largest pack; b = bytes of the compute type; queries = heads · dim, keys = keyValueHeads · dim.
  */
 import type { ModelConfig } from '../model/config.ts';
 import { type Decoder, parameterShapes } from '../model/decoder.ts';
@@ -35,6 +34,8 @@ export interface PackSizes {
   readonly labels: number;
   /** Whether a step takes several packs. */
   readonly accumulates: boolean;
+  /** Of all rows together; 0: not known, and not counted. */
+  readonly dataTokens: number;
 }
 
 /** Bytes, but for the counts. */
@@ -50,13 +51,13 @@ export interface MemoryPlan {
   readonly loss: number;
   readonly slack: number;
   readonly process: number;
-  /** Most resident at once, and when. */
+  /** Most at once, and when. */
   readonly peak: number;
   readonly peakAt: 'loading' | 'training' | 'measuring the held-out loss' | 'saving';
   readonly disk: number;
 }
 
-/** Where the training runs: on a GPU no file is mapped, and the process is another one. */
+/** On a GPU no file is mapped, and the process is another one. */
 export type MemoryDevice = 'cpu' | 'gpu';
 
 export function planMemory(
@@ -65,39 +66,35 @@ export function planMemory(
   sizes: PackSizes,
   device: MemoryDevice = 'cpu',
 ): MemoryPlan {
-  const c: Case = {
-    config,
-    settings,
-    sizes,
-    device,
-    counts: countElements(config, settings),
-    b: bytesPerElement[settings.dtype],
-  };
-  const buffers = isFused(c) ? fusedBuffers(c) : { kept: [], scratch: [] };
+  const counts = countElements(config, settings);
+  const [queries, keys] = [config.numHeads * config.headDim, config.numKeyValueHeads * config.headDim];
+  const c: Case = { config, settings, sizes, device, counts, b: bytesPerElement[settings.dtype], queries, keys };
   const parts = {
     weights: weightBytes(c),
     masters: masterBytes(c),
     moments: momentBytes(c),
     gradients: gradientBytes(c),
-    activations: isFused(c) ? bufferBytes(buffers.kept) + rstdBytes(c) : graphBytes(c),
-    scratch: bufferBytes(buffers.scratch) + blockScratchBytes(c),
+    activations: activationBytes(c),
+    scratch: scratchBytes(c),
     loss: lossBytes(c),
-    slack: slackBytes([...buffers.kept, ...buffers.scratch]),
+    slack: slackBytes(c),
     process: processBytes(c),
   };
-  const { weights, masters, moments, gradients, process } = parts;
-  const rest = process + weights + masters + moments;
-  const staying = isFused(c) ? bufferBytes([...buffers.kept, ...buffers.scratch]) + parts.slack : 0;
-  const betweenSteps = rest + staying + stayingGradientBytes(c);
+  const { gradients, activations, scratch, loss, slack, process } = parts;
+  const rest = process + parts.weights + parts.masters + parts.moments;
+  const staying = isFused(c) ? activations + scratch + loss + slack + stayingGradientBytes(c) : 0;
+  const betweenSteps = rest + staying;
+  // A graph is freed block by block while the gradients come: both ends of the backward.
+  const before = activations + loss;
+  const during = isFused(c) ? before + gradients : Math.max(before + tableGradientBytes(c), gradients);
   const phases = [
     { peakAt: 'loading', peak: process + loadingBytes(c) },
-    { peakAt: 'training', peak: rest + gradients + parts.activations + parts.scratch + parts.loss + parts.slack },
+    { peakAt: 'training', peak: rest + during + scratch + slack },
     { peakAt: 'measuring the held-out loss', peak: settings.heldOut ? betweenSteps + inferenceBytes(c) : 0 },
     { peakAt: 'saving', peak: betweenSteps + savingBytes(c) },
   ] as const;
   const highest = phases.reduce((most, one) => (one.peak > most.peak ? one : most));
-  const { all, trained } = c.counts;
-  return { parameters: all, trained, ...parts, ...highest, disk: diskBytes(c) };
+  return { parameters: counts.all, trained: counts.trained, ...parts, ...highest, disk: diskBytes(c) };
 }
 
 interface Case {
@@ -107,6 +104,8 @@ interface Case {
   readonly device: MemoryDevice;
   readonly counts: Counts;
   readonly b: number;
+  readonly queries: number;
+  readonly keys: number;
 }
 
 /** Elements of parameters. */
@@ -114,22 +113,20 @@ interface Counts {
   readonly all: number;
   readonly trained: number;
   readonly blocks: number;
-  /** Of those that fused blocks lay side by side: queries with keys and values, gate with up. */
+  /** Those that fused blocks lay side by side: queries with keys and values, gate with up. */
   readonly joined: number;
-  /** Of all tables outside the blocks: embeddings, and the output head where it is not tied. */
+  /** All tables outside the blocks: embeddings, and the output head where it is not tied. */
   readonly tables: number;
-  readonly largest: number;
   /** Columns that go in and out of one block's adapted layers, all together. */
   readonly adapted: { readonly in: number; readonly out: number };
 }
 
-const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
-const elements = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 function countElements(config: ModelConfig, { lora }: MemorySettings): Counts {
   const shapes = parameterShapes(config);
-  const count = (keep: (name: string, shape: readonly number[]) => boolean) =>
-    sum([...shapes].filter(([name, shape]) => keep(name, shape)).map(([, shape]) => elements(shape)));
+  const count = (isMeant: (name: string, shape: readonly number[]) => boolean) =>
+    sum([...shapes].map(([name, shape]) => (isMeant(name, shape) ? shape.reduce((n, length) => n * length, 1) : 0)));
   const inBlock = (name: string) => /\.layers\.\d+\./.test(name);
   const layers = lora ? adapterTargets(shapes.keys(), lora.targets) : [];
   const sides = layers.map((layer) => shapes.get(`${layer}.weight`) as readonly [number, number]);
@@ -141,7 +138,6 @@ function countElements(config: ModelConfig, { lora }: MemorySettings): Counts {
     blocks: count(inBlock),
     joined: count((name) => /\.(q_proj|k_proj|v_proj|gate_proj|up_proj)\./.test(name)),
     tables: count((name, shape) => !inBlock(name) && shape.length === 2),
-    largest: Math.max(...[...shapes.values()].map(elements)),
     adapted: { in: into / config.numLayers, out: out / config.numLayers },
   };
 }
@@ -167,137 +163,115 @@ const momentBytes = ({ counts }: Case): number => 8 * counts.trained;
 
 /**
  * Blocks: in the compute type, of all blocks or, stepping in the backward, of one; where packs are summed, all in fp32
- * and one block's in the compute type. Tables: an fp32 sum, and the head's gradient in the compute type to add to it.
+ * and one block's in the compute type.
  */
 function gradientBytes(c: Case): number {
   const { config, counts, settings, sizes, b } = c;
   if (settings.lora) return (sizes.accumulates ? 4 : b) * counts.trained;
   const oneBlock = (b * counts.blocks) / config.numLayers;
-  const blocks = sizes.accumulates
-    ? 4 * counts.blocks + oneBlock
-    : settings.stepInBackward
-      ? oneBlock
-      : b * counts.blocks;
-  const tables = settings.stepInBackward && !config.tiedEmbeddings ? counts.tables - headElements(c) : counts.tables;
-  return blocks + 4 * tables + b * headElements(c);
+  const allBlocks = sizes.accumulates ? 4 * counts.blocks + oneBlock : b * counts.blocks;
+  return (settings.stepInBackward ? oneBlock : allBlocks) + tableGradientBytes(c);
 }
 
-/** Of the gradients, the memory that is used again in the next step. */
+/** An fp32 sum for each table (a head that is stepped early makes room for the next); what is added to the head's. */
+function tableGradientBytes(c: Case): number {
+  const { config, counts, settings, b } = c;
+  if (settings.lora) return 0;
+  const stepped = settings.stepInBackward && !config.tiedEmbeddings ? headElements(c) : 0;
+  return 4 * (counts.tables - stepped) + b * headElements(c);
+}
+
+/** Of the fused executor's gradients, the memory that stays for the next step: all but sums. */
 function stayingGradientBytes(c: Case): number {
-  if (c.settings.lora || !isFused(c)) return 0;
-  const { sizes, counts, b } = c;
-  return b * headElements(c) + (sizes.accumulates ? 0 : gradientBytes(c) - 4 * counts.tables - b * headElements(c));
+  if (c.settings.lora) return 0;
+  const blocks = c.sizes.accumulates ? 0 : gradientBytes(c) - tableGradientBytes(c);
+  return blocks + c.b * headElements(c);
 }
-
-interface Buffers {
-  readonly bytes: number;
-  readonly count: number;
-}
-
-const bufferBytes = (buffers: readonly Buffers[]): number => sum(buffers.map(({ bytes, count }) => bytes * count));
 
 /**
- * Kept, [tokens, …] in the compute type: the blocks' inputs, the last output and its gradient; and of every block, or
- * one where they are recomputed, queries with keys and values, what attention gave, its sum with the input, gate and up.
- * Scratch of all blocks: gated, its gradient, those of gate with up, of the norms' outputs, of attention.
+ * Buffers, in bytes, all [tokens, …] in the compute type. Kept: the blocks' inputs, the last output and its gradient; of
+ * every block, or one where they are recomputed, queries with keys and values, what attention gave, its sum with the
+ * input, gate and up. Scratch, for all blocks: gated, its gradient, those of gate with up, of norms, of attention.
  */
-function fusedBuffers({ config, settings, sizes, b }: Case): { kept: Buffers[]; scratch: Buffers[] } {
+function fusedBuffers({ config, settings, sizes, b, queries, keys }: Case): { kept: number[]; scratch: number[] } {
   const { hiddenSize: hidden, intermediateSize: intermediate, numLayers: layers, headNorms } = config;
-  const { queries, keys } = headWidths(config);
-  const each = settings.recompute ? 1 : layers;
-  const wide = (width: number, count = 1): Buffers => ({ bytes: b * sizes.tokens * width, count });
+  const ofBlock = [queries + 2 * keys, queries, hidden, 2 * intermediate, ...(headNorms ? [queries + keys] : [])];
+  const kept = Array.from({ length: settings.recompute ? 1 : layers }, () => ofBlock).flat();
+  const ends = Array.from({ length: layers + 2 }, () => hidden);
   // bf16 products want the gradient laid out anew: the widest of them.
-  const transposed = settings.dtype === 'bfloat16' && !settings.lora ? [wide(Math.max(2 * intermediate, hidden))] : [];
-  return {
-    kept: [
-      wide(hidden, layers + 2),
-      ...[queries + 2 * keys, queries, hidden, 2 * intermediate].map((width) => wide(width, each)),
-      ...(headNorms ? [wide(queries + keys, each)] : []),
-    ],
-    scratch: [
-      ...[intermediate, intermediate, 2 * intermediate, hidden, queries, queries + 2 * keys].map((width) =>
-        wide(width),
-      ),
-      ...transposed,
-    ],
-  };
+  const transposed = settings.dtype === 'bfloat16' && !settings.lora ? [2 * intermediate] : [];
+  const scratch = [intermediate, intermediate, 2 * intermediate, hidden, queries, queries + 2 * keys, ...transposed];
+  const inBytes = (widths: number[]) => widths.map((width) => b * sizes.tokens * width);
+  return { kept: inBytes([...ends, ...kept]), scratch: inBytes(scratch) };
 }
 
-const headWidths = ({ numHeads, numKeyValueHeads, headDim }: ModelConfig) => ({
-  queries: numHeads * headDim,
-  keys: numKeyValueHeads * headDim,
-});
-
-/** Of each token the fp32 factor of every norm. */
-function rstdBytes({ config, settings, sizes }: Case): number {
+/** Kept buffers, and of each token the fp32 factor of every norm; or every block's graph, which is never recomputed. */
+function activationBytes(c: Case): number {
+  const { config, settings, sizes } = c;
   const { numLayers, headNorms, numHeads, numKeyValueHeads } = config;
-  return 4 * sizes.tokens * (settings.recompute ? 1 : numLayers) * (2 + (headNorms ? numHeads + numKeyValueHeads : 0));
+  if (!isFused(c)) return numLayers * operatorBytes(c, sizes.tokens, 1);
+  const factors = 2 + (headNorms ? numHeads + numKeyValueHeads : 0);
+  return sum(fusedBuffers(c).kept) + 4 * sizes.tokens * factors * (settings.recompute ? 1 : numLayers);
 }
-
-/** What autograd keeps of every block: see `blockWidth`. It recomputes nothing. */
-const graphBytes = (c: Case): number => c.config.numLayers * blockTensorBytes(c, c.sizes.tokens);
-
-/** Queries of one product with all keys they see (fused-attention.ts). */
-const chunkQueries = 256;
 
 /**
- * What one block needs besides, in fused blocks: two norms' outputs; what adapters add to each product, and its gradient;
- * scores and their gradients [heads, 256 queries, keys]. In autograd's: a block's tensors and their gradients.
+ * Fused: buffers; two norms' outputs; what adapters add to each product, and its gradient; of attention, scores and
+ * their gradients [heads, 256 queries, keys] (fused-attention.ts), copies of the heads, fp32 sums. By operators: one block's tensors, of
+ * which adapters make three more for each product.
  */
-function blockScratchBytes(c: Case): number {
-  const { config, counts, settings, sizes, b } = c;
-  if (!isFused(c)) return 2 * blockTensorBytes(c, sizes.tokens);
-  const { queries, keys } = headWidths(config);
-  const rows = Math.min(chunkQueries, sizes.longest);
-  const scores = 2 * config.numHeads * rows * sizes.longest;
-  const heads = 3 * queries * rows + 2 * keys * sizes.longest;
-  const sums = sizes.longest > chunkQueries ? 4 * 2 * keys * sizes.longest : 0;
+function scratchBytes(c: Case): number {
+  const { config, counts, settings, b, queries, keys } = c;
+  const { tokens, longest } = c.sizes;
+  if (!isFused(c)) return operatorBytes(c, tokens, 3) + (settings.lora ? 3 * b * tokens * counts.adapted.out : 0);
+  const rows = Math.min(256, longest);
+  const scores = 2 * config.numHeads * rows * longest;
+  const heads = 3 * queries * rows + 2 * keys * longest;
+  const sums = longest > 256 ? 4 * 2 * keys * longest : 0;
   const adapters = settings.lora ? Math.max(2 * counts.adapted.out, counts.adapted.in) : 0;
-  return b * (sizes.tokens * (2 * config.hiddenSize + adapters) + scores + heads) + sums;
+  const wide = tokens * (2 * config.hiddenSize + adapters);
+  return sum(fusedBuffers(c).scratch) + b * (wide + scores + heads) + sums;
 }
-
-/** The longest document whose scores are one product; longer ones go through libtorch's fused attention. */
-const longestProduct = 1023;
 
 /**
  * [tokens, …] of one block by operators: its input, norms' outputs, queries, keys and values before and after they are
- * turned or scaled, what attention gave, its sum with the input; of the MLP one tensor, with a gate four; and the scores
- * [heads, tokens, longest].
+ * turned or scaled, what attention gave, its sum with the input; of the MLP one tensor, with a gate four; and scores
+ * [heads, tokens, longest], so many times; for documents from 1,024 tokens on libtorch's fused attention makes none.
  */
-function blockTensorBytes({ config, sizes, b }: Case, tokens: number): number {
-  const { hiddenSize: hidden, intermediateSize: intermediate, architecture, numHeads } = config;
-  const { queries, keys } = headWidths(config);
+function operatorBytes({ config, sizes, b, queries, keys }: Case, tokens: number, scores: number): number {
+  const { hiddenSize: hidden, intermediateSize: intermediate, numHeads } = config;
   const width =
-    architecture === 'opt'
+    config.architecture === 'opt'
       ? 4 * hidden + 2 * queries + 2 * keys + intermediate
       : 6 * hidden + 3 * queries + 3 * keys + 4 * intermediate;
-  return b * tokens * (width + (sizes.longest > longestProduct ? 0 : numHeads * sizes.longest));
+  return b * tokens * (width + (sizes.longest < 1024 ? scores * numHeads * sizes.longest : 0));
 }
 
-/** Logits at once (src/loss). */
-const chunkRows = 512;
-
 /**
- * Rows of the labels with their norm and both gradients, 4 · b · labels · hidden; a chunk's logits, which become their
+ * Rows of the labels with their norm and both gradients, 4 · b · labels · hidden; logits of 512 at once, which become their
  * gradient in place and in bf16 are laid out anew once more. By autograd: in fp32, with their logarithms and gradients.
  */
 function lossBytes(c: Case): number {
   const { config, settings, sizes, b } = c;
   const rows = 4 * b * sizes.labels * config.hiddenSize;
-  const logits = Math.min(chunkRows, sizes.labels) * config.vocabSize;
+  const logits = Math.min(512, sizes.labels) * config.vocabSize;
   if (!isFused(c)) return rows + logits * (3 * 4 + (b === 4 ? 0 : 2 * b));
   return rows + logits * b * (b === 4 || settings.lora ? 1 : 2);
 }
 
 /**
  * Buffers grow whenever a pack is larger than all before, and the allocator (glibc's) cannot give the place of the
- * smaller ones to larger ones, nor back to the system below 32 MiB. Between nothing and half of them, measured.
+ * smaller ones to larger ones, nor below 32 MiB back to the system: measured between nothing and half of them. With
+ * graphs, whose tensors differ from pack to pack, the same.
  */
-const slackBytes = (buffers: readonly Buffers[]): number =>
-  0.25 * bufferBytes(buffers.filter(({ bytes }) => bytes < 2 ** 25));
+function slackBytes(c: Case): number {
+  if (!isFused(c)) return 0.25 * activationBytes(c);
+  const { kept, scratch } = fusedBuffers(c);
+  return 0.25 * sum([...kept, ...scratch].filter((bytes) => bytes < 2 ** 25));
+}
 
-/** Node, libtorch's code and threads; the tokenizer, 1 kB a word. A GPU's context and its libraries: assumed. */
-const processBytes = ({ config, device }: Case): number => (device === 'gpu' ? 1e9 : 200e6 + 1000 * config.vocabSize);
+/** Node, libtorch's code and threads; 1 kB a word of the tokenizer; 80 bytes a token of the data. A GPU's: assumed. */
+const processBytes = ({ config, sizes, device }: Case): number =>
+  device === 'gpu' ? 1e9 : 200e6 + 1000 * config.vocabSize + 80 * sizes.dataTokens;
 
 /** The file's pages and the fp32 weights made from them, or these and the rounded ones. Mapped fp32 counts once. */
 function loadingBytes({ counts, settings, device, b }: Case): number {
@@ -307,20 +281,17 @@ function loadingBytes({ counts, settings, device, b }: Case): number {
   return (4 + Math.max(file, rounded)) * counts.all;
 }
 
-/** The rounded copy that a whole model is saved from, and the bytes of the largest tensor on their way to the file. */
-function savingBytes({ counts, settings, device, b }: Case): number {
-  const copy = settings.dtype !== 'float32' && !settings.lora ? b * counts.all : 0;
-  const largest = device === 'gpu' ? 0 : 4 * Math.min(counts.largest, counts.trained);
-  return copy + largest;
-}
+/**
+ * The rounded copy that a whole model is saved from, and the bytes of the largest table on their way to the file. The
+ * best checkpoint, where that is saved, is mapped: pages that the system takes back when it needs them.
+ */
+const savingBytes = (c: Case): number =>
+  c.settings.lora ? 0 : (c.b === 4 ? 0 : c.b * c.counts.all) + 4 * headElements(c);
 
-/** Packs of inference (src/infer/logprobs.ts). */
-const inferenceTokens = 1024;
-
-/** One block's tensors; logits in fp32 with their exponentials, and in bf16 where that is computed in. */
+/** One block's tensors in packs of 1,024 tokens (src/infer/logprobs.ts); logits in fp32, their exponentials, and in bf16. */
 function inferenceBytes(c: Case): number {
-  const tokens = Math.max(c.sizes.longest, Math.min(inferenceTokens, c.sizes.tokens));
-  return blockTensorBytes(c, tokens) + chunkRows * c.config.vocabSize * (8 + (c.b === 4 ? 0 : c.b));
+  const tokens = Math.max(c.sizes.longest, 1024);
+  return operatorBytes(c, tokens, 3) + 512 * c.config.vocabSize * (8 + (c.b === 4 ? 0 : c.b));
 }
 
 /** As `train sft` asks for before it starts: masters and moments of each kept checkpoint, one on its way, and the model. */

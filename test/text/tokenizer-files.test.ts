@@ -164,6 +164,10 @@ describe('convertedTokenizerFiles', () => {
     });
   });
 
+  it('is nothing where the folder has no tokenizer at all', () => {
+    expect(convertedTokenizerFiles(write({ 'config.json': {}, 'vocab.json': {} })).size).toBe(0);
+  });
+
   it('is nothing where the folder has a tokenizer.json', () => {
     const folder = write({
       'tokenizer.json': byteTokenizerJson(),
