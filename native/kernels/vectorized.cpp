@@ -285,6 +285,23 @@ void rotate(RowsShape shape, Rows x, const void* cosines, const void* sines, dou
   });
 }
 
+// NaN where any is.
+template <typename T>
+Accumulator<T> largestOf(const T* values, int64_t count) {
+  using A = Accumulator<T>;
+  A most = -std::numeric_limits<A>::infinity();
+  int64_t i = 0;
+  if (count >= Lanes<T>::count) {
+    auto largest = Lanes<T>::load(values);
+    for (i = Lanes<T>::count; i + Lanes<T>::count <= count; i += Lanes<T>::count) {
+      largest = larger(largest, Lanes<T>::load(values + i));
+    }
+    most = largest.max();
+  }
+  for (; i < count; ++i) most = larger(most, value(values[i]));
+  return most;
+}
+
 // The keys a row may see: [from, to).
 struct Seen {
   int64_t from, to;
@@ -305,16 +322,8 @@ void causalSoftmax(Causal causal, double factor, void* scores) {
       const auto [from, to] = seenBy(row, causal);
       T* seen = all + from;
       const int64_t count = to - from;
-      A most = -std::numeric_limits<A>::infinity();
+      const A most = largestOf(seen, count);
       int64_t i = 0;
-      if (count >= Lanes<T>::count) {
-        auto largest = Lanes<T>::load(seen);
-        for (i = Lanes<T>::count; i + Lanes<T>::count <= count; i += Lanes<T>::count) {
-          largest = larger(largest, Lanes<T>::load(seen + i));
-        }
-        most = largest.max();
-      }
-      for (; i < count; ++i) most = larger(most, value(seen[i]));
       const Lanes<T> scales(scale), shift(most * scale);
       Lanes<T> sums(A(0));
       for (i = 0; i + Lanes<T>::count <= count; i += Lanes<T>::count) {
@@ -371,16 +380,8 @@ void crossEntropy(int64_t rows, int64_t vocab, const int64_t* targets, double fa
   at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       T* x = static_cast<T*>(logits) + row * vocab;
-      A most = -std::numeric_limits<A>::infinity();
+      const A most = largestOf(x, vocab);
       int64_t i = 0;
-      if (vocab >= Lanes<T>::count) {
-        auto largest = Lanes<T>::load(x);
-        for (i = Lanes<T>::count; i + Lanes<T>::count <= vocab; i += Lanes<T>::count) {
-          largest = larger(largest, Lanes<T>::load(x + i));
-        }
-        most = largest.max();
-      }
-      for (; i < vocab; ++i) most = larger(most, value(x[i]));
       const Lanes<T> shift(most);
       Lanes<T> sums(A(0));
       for (i = 0; i + Lanes<T>::count <= vocab; i += Lanes<T>::count) {

@@ -7,6 +7,7 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -52,6 +53,21 @@ export function writeFileAtomic(target: string, content: string | Uint8Array, mo
     rmSync(temporary, { force: true });
     throw error;
   }
+}
+
+/**
+ * Appends to an open file, whole or not at all: what a full disk let through is cut off again, or the next record would grow
+ * onto it. `length` is the file's before; returns that after.
+ */
+export function appendWhole(handle: number, bytes: Uint8Array, length: number): number {
+  try {
+    for (let at = 0; at < bytes.byteLength; ) at += writeSync(handle, bytes, at);
+    fsyncSync(handle);
+  } catch (error) {
+    ftruncateSync(handle, length);
+    throw error;
+  }
+  return length + bytes.byteLength;
 }
 
 export function writeJsonAtomic(target: string, value: unknown): void {

@@ -2,20 +2,10 @@
  * JSON Lines: one JSON value a line. Reading names every broken line; the append log survives a kill between two
  * writes, because a torn last line is cut off before the next append.
  */
-import {
-  closeSync,
-  createReadStream,
-  existsSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, createReadStream, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fsyncPath } from './atomic.ts';
+import { appendWhole, fsyncPath } from './atomic.ts';
 import { ConfigError, DataError, type DataIssue } from './errors.ts';
 
 export interface Line {
@@ -121,17 +111,9 @@ export class JsonlLog {
     if (this.#length < whole.length) ftruncateSync(this.#handle, this.#length);
   }
 
-  /** Whole or not at all: what a full disk let through of a line is cut off again, or the next line would grow onto it. */
   append(row: unknown): void {
     const bytes = Buffer.from(`${JSON.stringify(row)}\n`);
-    try {
-      for (let at = 0; at < bytes.byteLength; ) at += writeSync(this.#handle, bytes, at);
-      fsyncSync(this.#handle);
-    } catch (error) {
-      ftruncateSync(this.#handle, this.#length);
-      throw error;
-    }
-    this.#length += bytes.byteLength;
+    this.#length = appendWhole(this.#handle, bytes, this.#length);
   }
 
   close(): void {

@@ -43,21 +43,22 @@ export interface AdapterFolder {
 const weightsFile = 'adapter_model.safetensors';
 const peftPrefix = 'base_model.model.';
 
+const lastPart = (layer: string): string => layer.slice(layer.lastIndexOf('.') + 1);
+
 /** The linear layers that get adapters. Throws ConfigError where a target names none. */
 export function adapterTargets(parameterNames: Iterable<string>, targets: readonly string[]): string[] {
   const layers = [...parameterNames].flatMap((name) => {
     const [, layer] = /^(.*\.layers\.\d+\..*(?:_proj|fc\d|out_proj))\.weight$/.exec(name) ?? [];
     return layer === undefined ? [] : [layer];
   });
-  const last = (layer: string) => layer.slice(layer.lastIndexOf('.') + 1);
-  const known = [...new Set(layers.map(last))];
+  const known = [...new Set(layers.map(lastPart))];
   const unknown = targets.filter((target) => !known.includes(target));
   if (unknown.length > 0) {
     throw new ConfigError(`lora.targets: this model has no layer ${unknown.join(', ')}`, {
       hint: `its linear layers: ${known.join(', ')}`,
     });
   }
-  return targets.length === 0 ? layers : layers.filter((layer) => targets.includes(last(layer)));
+  return targets.length === 0 ? layers : layers.filter((layer) => targets.includes(lastPart(layer)));
 }
 
 /**
@@ -150,8 +151,7 @@ export function readAdapterFolder(folder: string, dtype: Dtype): AdapterFolder {
   }
   const scale = raw.lora_alpha / (raw.use_rslora ? Math.sqrt(raw.r) : raw.r);
   const adapters = readAdapterWeights(join(folder, weightsFile), raw.r, scale, dtype);
-  const last = (layer: string) => layer.slice(layer.lastIndexOf('.') + 1);
-  const targets = [...new Set([...adapters.keys()].map(last))];
+  const targets = [...new Set([...adapters.keys()].map(lastPart))];
   return {
     settings: { rank: raw.r, alpha: scale * raw.r, targets },
     base: raw.base_model_name_or_path ?? undefined,
@@ -205,7 +205,7 @@ export function writeAdapterFolder(
 ): void {
   const { settings, base, weights } = options;
   const layers = [...weights.keys()].map((name) => name.replace(/\.lora_[AB]\.weight$/, ''));
-  const targets = [...new Set(layers.map((layer) => layer.slice(layer.lastIndexOf('.') + 1)))];
+  const targets = [...new Set(layers.map(lastPart))];
   writeSafetensors(
     join(folder, weightsFile),
     new Map([...weights].map(([name, source]) => [peftPrefix + name, source])),

@@ -7,7 +7,14 @@
  */
 import { DataError, type DataIssue } from '../base/errors.ts';
 import { isObject } from '../base/rows.ts';
-import { addedTokens, aroundText, configBeside, type JsonObject, type TokenizerDescription } from './tokenizer-json.ts';
+import {
+  addedTokens,
+  aroundText,
+  bpeModel,
+  configBeside,
+  type JsonObject,
+  type TokenizerDescription,
+} from './tokenizer-json.ts';
 
 interface Convention {
   readonly normalizer: JsonObject | null;
@@ -86,18 +93,7 @@ export function byteBpeToTokenizer(
       pre_tokenizer: convention.preTokenizer(config['add_prefix_space'] === true),
       post_processor: aroundText(added, source),
       decoder: { ...byteLevel(true, true) },
-      model: {
-        type: 'BPE',
-        dropout: null,
-        unk_token: null,
-        continuing_subword_prefix: null,
-        end_of_word_suffix: null,
-        fuse_unk: false,
-        byte_fallback: false,
-        ignore_merges: false,
-        vocab: Object.fromEntries(ids),
-        merges: pairs,
-      },
+      model: bpeModel({ vocab: Object.fromEntries(ids), merges: pairs }),
     },
     tokenizerConfig: configBeside(added, source),
   };

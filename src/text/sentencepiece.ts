@@ -17,6 +17,7 @@ import {
   addedToken,
   addedTokens,
   aroundText,
+  bpeModel,
   configBeside,
   type JsonObject,
   type TokenizerDescription,
@@ -189,18 +190,12 @@ function describeModel(
       byte_fallback: model.byteFallback,
     };
   }
-  return {
-    type: 'BPE',
-    dropout: null,
-    unk_token: texts[unknown],
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: true,
-    byte_fallback: model.byteFallback,
-    ignore_merges: false,
+  return bpeModel({
     vocab: Object.fromEntries(vocab),
     merges: reconstructMerges(pieces.filter((piece, id) => texts[id] === piece.text)),
-  };
+    unknown: texts[unknown],
+    byteFallback: model.byteFallback,
+  });
 }
 
 /**

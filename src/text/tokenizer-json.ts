@@ -39,6 +39,26 @@ export const addedToken = (id: number, content: string, special: boolean): Added
   special,
 });
 
+/** The `model` of a BPE vocabulary. Byte-level ones have a token for everything and leave `unknown` out. */
+export const bpeModel = (parts: {
+  readonly vocab: object;
+  readonly merges: readonly unknown[];
+  readonly unknown?: string | undefined;
+  readonly byteFallback?: boolean;
+  readonly ignoreMerges?: boolean;
+}): JsonObject => ({
+  type: 'BPE',
+  dropout: null,
+  unk_token: parts.unknown ?? null,
+  continuing_subword_prefix: null,
+  end_of_word_suffix: null,
+  fuse_unk: parts.unknown !== undefined,
+  byte_fallback: parts.byteFallback ?? false,
+  ignore_merges: parts.ignoreMerges ?? false,
+  vocab: parts.vocab,
+  merges: parts.merges,
+});
+
 /** Special tokens are given as text, or as an object with the text in it. */
 export function tokenText(config: JsonObject, key: string, file: string): string | undefined {
   return config[key] === undefined || config[key] === null ? undefined : textOf(config[key], key, file);

@@ -50,7 +50,6 @@ export const sum = tensorOperator<[Tensor]>('aten::sum');
 export const sumOver = tensorOperator<[Tensor, Shape, boolean, Dtype]>('aten::sum.dim_IntList');
 export const softmax = tensorOperator<[Tensor, number]>('aten::softmax.int');
 export const logsumexp = tensorOperator<[Tensor, Shape, boolean]>('aten::logsumexp');
-export const vectorNorm = tensorOperator<[Tensor, number, Shape | null, boolean, Dtype]>('aten::linalg_vector_norm');
 
 // Layers
 export const matmul = tensorOperator<[Tensor, Tensor]>('aten::matmul');

@@ -7,9 +7,9 @@
  * A run that goes on opens a file of its own, which says with SessionLog.START from which step on it counts:
  * TensorBoard drops what earlier files have from that step. A record torn by a kill ends the reading of its file only.
  */
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fsyncPath } from '../base/atomic.ts';
+import { appendWhole, fsyncPath } from '../base/atomic.ts';
 import { invariant } from '../base/errors.ts';
 
 export interface TensorBoardOptions {
@@ -54,17 +54,9 @@ export class TensorBoardLog {
     closeSync(this.#handle);
   }
 
-  /** Whole or not at all: what a full disk let through of a record is cut off again. */
   #append(...fields: readonly Buffer[]): void {
     const bytes = record(Buffer.concat([double(field.wallTime, this.#wallTime()), ...fields]));
-    try {
-      for (let at = 0; at < bytes.byteLength; ) at += writeSync(this.#handle, bytes, at);
-      fsyncSync(this.#handle);
-    } catch (error) {
-      ftruncateSync(this.#handle, this.#length);
-      throw error;
-    }
-    this.#length += bytes.byteLength;
+    this.#length = appendWhole(this.#handle, bytes, this.#length);
   }
 }
 

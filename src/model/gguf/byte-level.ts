@@ -4,6 +4,7 @@
  *
  * Source: llama-vocab.cpp of llama.cpp for the names, published tokenizer.json files for the rules.
  */
+import { bpeModel } from '../../text/tokenizer-json.ts';
 import { showValue } from './cursor.ts';
 import { list, refuse } from './metadata.ts';
 import type { Gguf } from './reader.ts';
@@ -69,18 +70,11 @@ export function describeByteLevel(gguf: Gguf, tokens: readonly Token[]): Vocabul
     normalizer: splitting.normalizer ?? null,
     preTokenizer: splitting.preTokenizer,
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: 'BPE',
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: splitting.ignoreMerges ?? false,
+    model: bpeModel({
       vocab: vocabularyOf(tokens),
       merges: readMerges(gguf),
-    },
+      ignoreMerges: splitting.ignoreMerges ?? false,
+    }),
   };
 }
 

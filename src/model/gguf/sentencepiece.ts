@@ -6,6 +6,7 @@
  * Source: llm_tokenizer_spm of llama-vocab.cpp of llama.cpp.
  */
 import { reconstructMerges } from '../../text/sentencepiece.ts';
+import { bpeModel } from '../../text/tokenizer-json.ts';
 import { showValue } from './cursor.ts';
 import { list, refuse } from './metadata.ts';
 import type { Gguf } from './reader.ts';
@@ -42,18 +43,12 @@ export function describeSentencePiece(gguf: Gguf, tokens: readonly Token[]): Voc
         ...(addsPrefix ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : []),
       ],
     },
-    model: {
-      type: 'BPE',
-      dropout: null,
-      unk_token: unknown[0]?.text,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: true,
-      byte_fallback: numBytes > 0,
-      ignore_merges: false,
+    model: bpeModel({
       vocab: vocabularyOf(tokens),
       merges: reconstructMerges(tokens),
-    },
+      unknown: unknown[0]?.text,
+      byteFallback: numBytes > 0,
+    }),
   };
 }
 
