@@ -1,4 +1,5 @@
 import type { LocalRequest } from '../../src/local/local-model.ts';
+import type { WeightFormat } from '../../src/model/quantize.ts';
 import {
   type Command,
   command,
@@ -17,7 +18,7 @@ interface AnswerFlags {
   readonly out: string;
   readonly template?: string;
   readonly dtype: 'auto' | 'float32' | 'bfloat16';
-  readonly weights: 'full' | 'int8' | 'int4';
+  readonly weights: WeightFormat;
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topK: number;
@@ -43,7 +44,7 @@ export function answerCommand(): Command {
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
     .option(
       '--weights <format>',
-      'full, or quantized when loaded: int8, int4 (coarse); smaller, faster in small batches',
+      'full, or stored in fewer bits once loaded: bf16, int8, int4 (coarse); smaller and faster',
       'full',
     )
     .option('--max-tokens <n>', 'longest answer', positiveNumber, 256)

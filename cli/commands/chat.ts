@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Message } from '../../src/base/message.ts';
 import type { LocalModel, LocalSampling } from '../../src/local/local-model.ts';
+import type { WeightFormat } from '../../src/model/quantize.ts';
 import {
   type Command,
   command,
@@ -19,7 +20,7 @@ interface ChatFlags {
   readonly system?: string;
   readonly template?: string;
   readonly dtype: 'auto' | 'float32' | 'bfloat16';
-  readonly weights: 'full' | 'int8' | 'int4';
+  readonly weights: WeightFormat;
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topP: number;
@@ -34,7 +35,11 @@ export function chatCommand(): Command {
     .option('--system <text>', 'system turn')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
-    .option('--weights <format>', 'full, or quantized when loaded: int8, int4 (coarse); smaller and faster', 'full')
+    .option(
+      '--weights <format>',
+      'full, or fewer bits once loaded: bf16, int8, int4 (coarse); smaller and faster',
+      'full',
+    )
     .option('--max-tokens <n>', 'longest answer', positiveNumber, 512)
     .option('--temperature <t>', '0 is greedy', realNumber, 0.7)
     .option('--top-p <p>', 'keep the likeliest tokens that reach p', realNumber, 0.9)

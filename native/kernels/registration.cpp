@@ -97,13 +97,12 @@ at::Tensor rmsNormBackward(at::Tensor gradX, const at::Tensor& gradY, const at::
   return gradWeight;
 }
 
-void swiglu(at::Tensor out, const at::Tensor& gateUp) {
-  TORCH_CHECK(gateUp.dim() == 2 && gateUp.size(1) % 2 == 0, "understudy::swiglu_: expected [tokens, 2 · width], got ",
-              gateUp.sizes());
-  const int64_t tokens = gateUp.size(0), width = gateUp.size(1) / 2;
-  expectContiguous(gateUp, gateUp.scalar_type(), gateUp.sizes(), "swiglu_: gateUp");
-  expectContiguous(out, gateUp.scalar_type(), {tokens, width}, "swiglu_: out");
-  kernels().swiglu(typeOf(gateUp, "swiglu_"), tokens, width, gateUp.const_data_ptr(), out.mutable_data_ptr());
+void swiglu(at::Tensor out, const at::Tensor& gate, const at::Tensor& up) {
+  const auto gates = rowsOf(gate, "swiglu_: gate"), ups = rowsOf(up, "swiglu_: up");
+  expectSame(gate, up, "swiglu_: up");
+  expectContiguous(out, gate.scalar_type(), {gates.shape.tokens, gates.shape.dim}, "swiglu_: out");
+  kernels().swiglu(typeOf(gate, "swiglu_"), gates.shape.tokens, gates.shape.dim, gates.rows, ups.rows,
+                   out.mutable_data_ptr());
 }
 
 void swigluBackward(at::Tensor gradGateUp, at::Tensor out, const at::Tensor& gradOut, const at::Tensor& gateUp) {
@@ -211,6 +210,74 @@ void adamw(at::Tensor master, const at::Tensor& gradient, at::Tensor first, at::
                   first.mutable_data_ptr(), second.mutable_data_ptr(), shadow ? shadow->mutable_data_ptr() : nullptr);
 }
 
+Stored storedOf(const at::Tensor& weight) {
+  switch (weight.scalar_type()) {
+    case at::kFloat:
+      return Stored::f32;
+    case at::kBFloat16:
+      return Stored::bf16;
+    case at::kChar:
+      return Stored::int8;
+    case at::kByte:
+      return Stored::int4;
+    default:
+      TORCH_CHECK(false, "understudy::linear: expected weights of float32, bfloat16, int8 or uint8 (4 bits), got ",
+                  weight.scalar_type());
+  }
+}
+
+constexpr int64_t groupOf4Bits = 32;
+
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& scales) {
+  const auto stored = storedOf(weight);
+  TORCH_CHECK(x.dim() == 2 && weight.dim() == 2, "understudy::linear: expected x [rows, in] and weight [out, in], got ",
+              x.sizes(), " and ", weight.sizes());
+  const int64_t rows = x.size(0), inputs = x.size(1), outputs = weight.size(0);
+  TORCH_CHECK(stored != Stored::int4 || inputs % groupOf4Bits == 0, "understudy::linear: 4 bits go by ", groupOf4Bits,
+              " inputs, not ", inputs);
+  expectContiguous(weight, weight.scalar_type(), {outputs, stored == Stored::int4 ? inputs / 2 : inputs}, "linear: weight");
+  TORCH_CHECK(scales.has_value() == (stored == Stored::int8 || stored == Stored::int4),
+              "understudy::linear: expected scales with weights of 8 and 4 bits, and with no others");
+  if (stored == Stored::int8) expectContiguous(*scales, at::kFloat, {outputs}, "linear: scales");
+  if (stored == Stored::int4) {
+    expectContiguous(*scales, at::kBFloat16, {outputs, inputs / groupOf4Bits, 2}, "linear: scales");
+  }
+  const auto in = x.to(at::kFloat).contiguous();
+  auto y = at::empty({rows, outputs}, in.options());
+  kernels().linear({stored, inputs, outputs, weight.const_data_ptr(), scales ? scales->const_data_ptr() : nullptr}, rows,
+                   in.const_data_ptr<float>(), y.mutable_data_ptr<float>());
+  return y.to(x.scalar_type());
+}
+
+at::Tensor attendStep(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, at::Tensor cacheKey,
+                      at::Tensor cacheValue, const at::Tensor& held, double scale, std::optional<int64_t> window) {
+  const char* name = "attend_step";
+  TORCH_CHECK(query.dim() == 3 && cacheKey.dim() == 4, "understudy::attend_step: expected query [rows, heads, dim] and a ",
+              "cache [rows, heads, capacity, dim], got ", query.sizes(), " and ", cacheKey.sizes());
+  const int64_t rows = query.size(0), heads = query.size(1), dim = query.size(2);
+  const int64_t keyValueHeads = cacheKey.size(1), capacity = cacheKey.size(2);
+  const auto type = query.scalar_type();
+  expectContiguous(query, type, query.sizes(), "attend_step: query");
+  for (const auto& one : {key, value}) expectContiguous(one, type, {rows, keyValueHeads, dim}, "attend_step: key and value");
+  for (const auto& cache : {cacheKey, cacheValue}) {
+    expectContiguous(cache, type, {rows, keyValueHeads, capacity, dim}, "attend_step: cache");
+  }
+  expectContiguous(held, at::kLong, {rows}, "attend_step: held");
+  TORCH_CHECK(keyValueHeads > 0 && heads % keyValueHeads == 0, "understudy::attend_step: ", heads,
+              " heads do not share ", keyValueHeads);
+  TORCH_CHECK(!window || *window > 0, "understudy::attend_step: expected a window of at least 1");
+  const auto* tokens = held.const_data_ptr<int64_t>();
+  for (int64_t row = 0; row < rows; ++row) {
+    TORCH_CHECK(tokens[row] >= 0 && tokens[row] < capacity, "understudy::attend_step: row ", row, " holds ", tokens[row],
+                " tokens of ", capacity, ", and has no room for one more");
+  }
+  auto out = at::empty({rows, heads, dim}, query.options());
+  kernels().attendStep(typeOf(query, name), {rows, heads, keyValueHeads, dim, capacity, window.value_or(capacity), scale, tokens},
+                       query.const_data_ptr(), key.const_data_ptr(), value.const_data_ptr(), cacheKey.mutable_data_ptr(),
+                       cacheValue.mutable_data_ptr(), out.mutable_data_ptr());
+  return out;
+}
+
 // How many threads a parallel loop over `items` really uses: 1 where OpenMP was not compiled in.
 int64_t threadsUsed(int64_t items) {
   std::vector<std::atomic<bool>> seen(static_cast<size_t>(std::max(1, at::get_num_threads())));
@@ -223,7 +290,7 @@ int64_t threadsUsed(int64_t items) {
 TORCH_LIBRARY(understudy, library) {
   library.def("rms_norm(Tensor x, Tensor weight, float epsilon) -> (Tensor y, Tensor rstd)");
   library.def("rms_norm_backward_(Tensor(a!) grad_x, Tensor grad_y, Tensor x, Tensor weight, Tensor rstd) -> Tensor");
-  library.def("swiglu_(Tensor(a!) out, Tensor gate_up) -> ()");
+  library.def("swiglu_(Tensor(a!) out, Tensor gate, Tensor up) -> ()");
   library.def("swiglu_backward_(Tensor(a!) grad_gate_up, Tensor(b!) out, Tensor grad_out, Tensor gate_up) -> ()");
   library.def("rotate_(Tensor(a!) x, Tensor cos, Tensor sin, float sign) -> ()");
   library.def("causal_softmax_(Tensor(a!) scores, int queries, float scale, int? window=None) -> ()");
@@ -235,6 +302,10 @@ TORCH_LIBRARY(understudy, library) {
   library.def(
       "adamw_(Tensor(a!) master, Tensor gradient, Tensor(b!) first, Tensor(c!) second, Tensor(d!)? shadow, int step, "
       "float learning_rate, float beta1, float beta2, float epsilon, float weight_decay, float gradient_scale) -> ()");
+  library.def("linear(Tensor x, Tensor weight, Tensor? scales) -> Tensor");
+  library.def(
+      "attend_step(Tensor query, Tensor key, Tensor value, Tensor(a!) cache_key, Tensor(b!) cache_value, Tensor held, "
+      "float scale, int? window=None) -> Tensor");
   library.def("threads_used(int items) -> int", threadsUsed);
 }
 
@@ -250,6 +321,8 @@ TORCH_LIBRARY_IMPL(understudy, CPU, library) {
   library.impl("sum_of_squares", sumOfSquares);
   library.impl("transpose_", transpose);
   library.impl("adamw_", adamw);
+  library.impl("linear", linear);
+  library.impl("attend_step", attendStep);
 }
 
 }  // namespace understudy

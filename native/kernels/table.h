@@ -31,6 +31,31 @@ struct Causal {
   int64_t window;
 };
 
+// How weights of a linear layer are stored. int8: times their output's scale. int4: in groups of 32 of an output, 16 bytes
+// a group, byte i holding weight i in its lower and weight 16 + i in its upper half; times the group's scale, plus its low.
+enum class Stored { f32, bf16, int8, int4 };
+
+// weight [outputs, inputs] as stored; scales: float [outputs] for int8, bf16 [outputs, groups, (scale, low)] for int4.
+struct Linear {
+  Stored stored;
+  int64_t inputs;
+  int64_t outputs;
+  const void* weight;
+  const void* scales;
+};
+
+// One token more for every row of a key/value cache [rows, keyValueHeads, capacity, dim]: row r holds held[r] tokens.
+struct AttendStep {
+  int64_t rows;
+  int64_t heads;
+  int64_t keyValueHeads;
+  int64_t dim;
+  int64_t capacity;
+  int64_t window;
+  double scale;
+  const int64_t* held;
+};
+
 struct AdamW {
   double learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, correction1, correction2;
 };
@@ -41,7 +66,7 @@ struct Kernels {
   // gradX += …; gradWeight is overwritten.
   void (*rmsNormBackward)(Type, RowsShape, Rows gradY, Rows x, const void* weight, const void* accumulatorRstd,
                           Rows gradX, void* accumulatorGradWeight);
-  void (*swiglu)(Type, int64_t tokens, int64_t width, const void* gateUp, void* out);
+  void (*swiglu)(Type, int64_t tokens, int64_t width, Rows gate, Rows up, void* out);
   void (*swigluBackward)(Type, int64_t tokens, int64_t width, const void* gradOut, const void* gateUp, void* gradGateUp,
                          void* out);
   // sign -1 turns back.
@@ -56,6 +81,11 @@ struct Kernels {
   // shadow may be null.
   void (*adamw)(Type master, Type gradient, int64_t count, const AdamW&, void* master_, const void* gradient_, void* first,
                 void* second, void* shadowBf16);
+  // y [rows, outputs] = x [rows, inputs] · weightᵀ
+  void (*linear)(const Linear&, int64_t rows, const float* x, float* y);
+  // Appends key and value [rows, keyValueHeads, dim] to the cache; query and out [rows, heads, dim].
+  void (*attendStep)(Type, const AttendStep&, const void* query, const void* key, const void* value, void* cacheKey,
+                     void* cacheValue, void* out);
 };
 
 const Kernels& kernelsDefault();

@@ -2,115 +2,18 @@
 // `at::parallel_for` shares out; arithmetic is in float (double for double), loads and stores round. No result depends on
 // how many threads there are: a row belongs to one thread, and sums over rows are taken in blocks of fixed size.
 // The slow clear versions they are tested against are composed operators: test/torch/kernels.test.ts.
-#include <ATen/Parallel.h>
-#include <ATen/cpu/vec/vec.h>
-#include <c10/util/BFloat16.h>
-
 #include <cmath>
-#include <concepts>
 #include <limits>
 #include <memory>
 
+#include "attend.h"
+#include "lanes.h"
+#include "linear.h"
 #include "table.h"
 
 namespace understudy {
 
 namespace {
-
-using at::BFloat16;
-using at::vec::Vectorized;
-
-template <typename T>
-using Accumulator = std::conditional_t<std::is_same_v<T, double>, double, float>;
-
-// NaN where one is, as at::vec::maximum has it.
-template <std::floating_point A>
-A larger(A a, A b) {
-  return b > a || std::isnan(b) ? b : a;
-}
-
-// Two registers at a time: what one load of bf16 becomes.
-template <typename T>
-struct Lanes {
-  using A = Accumulator<T>;
-  using V = Vectorized<A>;
-  static constexpr int64_t count = 2 * V::size();
-  V low, high;
-
-  Lanes() = default;
-  explicit Lanes(A value) : low(value), high(value) {}
-  Lanes(V l, V h) : low(l), high(h) {}
-
-  static Lanes load(const T* from) {
-    if constexpr (std::is_same_v<T, BFloat16>) {
-      const auto [low, high] = at::vec::convert_bfloat16_float(Vectorized<BFloat16>::loadu(from));
-      return {low, high};
-    } else {
-      return {V::loadu(from), V::loadu(from + V::size())};
-    }
-  }
-  void store(T* to) const {
-    if constexpr (std::is_same_v<T, BFloat16>) {
-      at::vec::convert_float_bfloat16(low, high).store(to);
-    } else {
-      low.store(to);
-      high.store(to + V::size());
-    }
-  }
-  Lanes exp() const {
-    if constexpr (std::is_same_v<T, double>) {
-      return {low.map(std::exp), high.map(std::exp)};
-    } else {
-      return {low.exp_u20(), high.exp_u20()};
-    }
-  }
-  A sum() const {
-    A values[count];
-    low.store(values);
-    high.store(values + V::size());
-    A total = 0;
-    for (A value : values) total += value;
-    return total;
-  }
-  A max() const {
-    A values[count];
-    low.store(values);
-    high.store(values + V::size());
-    A most = values[0];
-    for (A value : values) most = larger(most, value);
-    return most;
-  }
-};
-
-template <typename T>
-Lanes<T> operator+(const Lanes<T>& a, const Lanes<T>& b) {
-  return {a.low + b.low, a.high + b.high};
-}
-template <typename T>
-Lanes<T> operator-(const Lanes<T>& a, const Lanes<T>& b) {
-  return {a.low - b.low, a.high - b.high};
-}
-template <typename T>
-Lanes<T> operator*(const Lanes<T>& a, const Lanes<T>& b) {
-  return {a.low * b.low, a.high * b.high};
-}
-template <typename T>
-Lanes<T> operator/(const Lanes<T>& a, const Lanes<T>& b) {
-  return {a.low / b.low, a.high / b.high};
-}
-template <typename T>
-Lanes<T> larger(const Lanes<T>& a, const Lanes<T>& b) {
-  return {at::vec::maximum(a.low, b.low), at::vec::maximum(a.high, b.high)};
-}
-
-template <typename T>
-Accumulator<T> value(T x) {
-  return static_cast<Accumulator<T>>(x);
-}
-
-// At least this many elements for a thread to be worth waking.
-constexpr int64_t grain = 1 << 14;
-int64_t rowsPerThread(int64_t width) { return std::max<int64_t>(1, grain / std::max<int64_t>(1, width)); }
 
 template <typename T>
 T* rowAt(const Rows& rows, int64_t index, int64_t heads) {
@@ -204,12 +107,12 @@ void rmsNormBackward(RowsShape shape, Rows gradY, Rows x, const void* weight, co
 
 // SwiGLU (Shazeer 2020, arXiv 2002.05202): out = gate · σ(gate) · up; a row of gateUp is gate, then up.
 template <typename T>
-void swiglu(int64_t tokens, int64_t width, const void* gateUp, void* result) {
+void swiglu(int64_t tokens, int64_t width, Rows gates, Rows ups, void* result) {
   using A = Accumulator<T>;
   at::parallel_for(0, tokens, rowsPerThread(width), [&](int64_t begin, int64_t end) {
     for (int64_t token = begin; token < end; ++token) {
-      const T* gate = static_cast<const T*>(gateUp) + token * 2 * width;
-      const T* up = gate + width;
+      const T* gate = rowAt<T>(gates, token, 1);
+      const T* up = rowAt<T>(ups, token, 1);
       T* out = static_cast<T*>(result) + token * width;
       const Lanes<T> one(A(1)), zero(A(0));
       int64_t i = 0;
@@ -283,23 +186,6 @@ void rotate(RowsShape shape, Rows x, const void* cosines, const void* sines, dou
       }
     }
   });
-}
-
-// NaN where any is.
-template <typename T>
-Accumulator<T> largestOf(const T* values, int64_t count) {
-  using A = Accumulator<T>;
-  A most = -std::numeric_limits<A>::infinity();
-  int64_t i = 0;
-  if (count >= Lanes<T>::count) {
-    auto largest = Lanes<T>::load(values);
-    for (i = Lanes<T>::count; i + Lanes<T>::count <= count; i += Lanes<T>::count) {
-      largest = larger(largest, Lanes<T>::load(values + i));
-    }
-    most = largest.max();
-  }
-  for (; i < count; ++i) most = larger(most, value(values[i]));
-  return most;
 }
 
 // The keys a row may see: [from, to).
@@ -515,8 +401,8 @@ const Kernels table = {
     [](Type type, RowsShape shape, Rows gradY, Rows x, const void* weight, const void* rstd, Rows gradX, void* gradWeight) {
       withType(type, [&](auto t) { rmsNormBackward<decltype(t)>(shape, gradY, x, weight, rstd, gradX, gradWeight); });
     },
-    [](Type type, int64_t tokens, int64_t width, const void* gateUp, void* out) {
-      withType(type, [&](auto t) { swiglu<decltype(t)>(tokens, width, gateUp, out); });
+    [](Type type, int64_t tokens, int64_t width, Rows gate, Rows up, void* out) {
+      withType(type, [&](auto t) { swiglu<decltype(t)>(tokens, width, gate, up, out); });
     },
     [](Type type, int64_t tokens, int64_t width, const void* gradOut, const void* gateUp, void* gradGateUp, void* out) {
       withType(type, [&](auto t) { swigluBackward<decltype(t)>(tokens, width, gradOut, gateUp, gradGateUp, out); });
@@ -544,6 +430,11 @@ const Kernels table = {
       if (master == Type::f64) return adamw<double, double>(count, settings, w, g, m, v, nullptr);
       if (gradient == Type::bf16) return adamw<float, BFloat16>(count, settings, w, g, m, v, shadow);
       adamw<float, float>(count, settings, w, g, m, v, shadow);
+    },
+    linearFewRows,
+    [](Type type, const AttendStep& step, const void* query, const void* key, const void* value, void* cacheKey,
+       void* cacheValue, void* out) {
+      withType(type, [&](auto t) { attendStep<decltype(t)>(step, query, key, value, cacheKey, cacheValue, out); });
     },
 };
 

@@ -1,6 +1,6 @@
 /**
  * Answers to any number of prompts of unequal length: so many rows are decoded together, one token a row a step, and a row
- * that is done makes room for the next prompt. Prompts are computed packed, without padding; what all of them begin with
+ * that is done makes room for the next prompt. Prompts are computed packed, without padding; what many of them begin with
  * alike is computed once. A row's answer depends on its prompt, settings and key alone; which rows are computed together
  * changes logits by rounding only (fp32: below 1e-4).
  */
@@ -13,7 +13,7 @@ import { cat, indexSelect, toDtype } from '../torch/ops.ts';
 import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import { KeyValueCache } from './kv-cache.ts';
 import { rowRng, type SamplingSettings, sampleTokens } from './sample.ts';
-import { commonLength, computePrefix, type SharedPrefix } from './shared-prefix.ts';
+import { computePrefix, groupsAlike, type SharedPrefix } from './shared-prefix.ts';
 
 export interface DecodeRequest {
   /** Names the row's random stream together with the seed. */
@@ -79,7 +79,7 @@ export async function decode(
   if (waiting.length === 0) return results;
 
   const promptOf = (request: number) => (requests[request] as DecodeRequest).promptIds;
-  const prefix = sharedBeginning(decoder, waiting.map(promptOf));
+  const beginnings = new Beginnings(decoder, waiting, promptOf);
   const first = waiting.slice(0, width).map((request) => promptOf(request).length);
   const cache = new KeyValueCache(decoder, first.length, Math.max(...first) + 1);
   /** By their places in the cache. */
@@ -95,8 +95,7 @@ export async function decode(
         chosen.forEach((place, i) => {
           rows[place] = startRow(decoder, requests, arriving[i] as number);
         });
-        logits = await prefill(decoder, cache, arriving.map(promptOf), chosen, prefix, signal);
-        if (waiting.length === 0) prefix?.release();
+        logits = await prefill(decoder, cache, arriving, promptOf, chosen, beginnings, signal);
       } else {
         // Nothing waits: the cache shrinks to the rows that go on.
         const going = [...rows.keys()].filter((place) => !free.includes(place));
@@ -123,7 +122,7 @@ export async function decode(
     }
   } finally {
     cache.release();
-    prefix?.release();
+    beginnings.release();
   }
 }
 
@@ -157,46 +156,109 @@ function advance(
   return row.ids.length >= row.limit ? 'length' : undefined;
 }
 
-/** What all prompts begin with alike, but for the last token of each: its logits are wanted. */
-function sharedBeginning(decoder: Decoder, prompts: readonly (readonly number[])[]): SharedPrefix | undefined {
-  if (prompts.length < 2) return undefined;
-  const shortest = prompts.reduce((least, ids) => Math.min(least, ids.length), Number.POSITIVE_INFINITY);
-  return computePrefix(decoder, prompts[0] ?? [], Math.min(commonLength(prompts), shortest - 1));
+interface Beginning {
+  /** Tokens that its requests share. */
+  readonly length: number;
+  /** Requests that have not come yet. */
+  waiting: number;
+  prefix: SharedPrefix | undefined;
 }
 
-/** Computes the prompts into these places of the cache; logits after each one's last token, [prompts, vocab] fp32. */
+/** What requests begin with alike: computed when the first of them comes, released when the last has come. */
+class Beginnings {
+  readonly #decoder: Decoder;
+  readonly #promptOf: (request: number) => readonly number[];
+  readonly #byRequest = new Map<number, Beginning>();
+
+  constructor(decoder: Decoder, requests: readonly number[], promptOf: (request: number) => readonly number[]) {
+    this.#decoder = decoder;
+    this.#promptOf = promptOf;
+    for (const { members, length } of groupsAlike(requests.map(promptOf))) {
+      const beginning: Beginning = { length, waiting: members.length, prefix: undefined };
+      for (const member of members) this.#byRequest.set(requests[member] as number, beginning);
+    }
+  }
+
+  /** The arriving requests, by index, with what they share; `done` tells that they have come. */
+  split(arriving: readonly number[]): { indices: number[]; prefix: SharedPrefix | undefined; done: () => void }[] {
+    const groups = new Map<Beginning, number[]>();
+    arriving.forEach((request, i) => {
+      const beginning = this.#byRequest.get(request) as Beginning;
+      groups.set(beginning, [...(groups.get(beginning) ?? []), i]);
+    });
+    return [...groups].map(([beginning, indices]) => {
+      const [first] = indices as [number];
+      const tokens = this.#promptOf(arriving[first] as number);
+      if (beginning.length > 0) beginning.prefix ??= computePrefix(this.#decoder, tokens, beginning.length);
+      const done = () => {
+        beginning.waiting -= indices.length;
+        if (beginning.waiting === 0) beginning.prefix?.release();
+      };
+      return { indices, prefix: beginning.prefix, done };
+    });
+  }
+
+  release(): void {
+    for (const { prefix } of this.#byRequest.values()) prefix?.release();
+  }
+}
+
+/** Computes the requests' prompts into these places of the cache; logits after each one's last token, [prompts, vocab] fp32. */
 async function prefill(
   decoder: Decoder,
   cache: KeyValueCache,
-  prompts: readonly (readonly number[])[],
+  requests: readonly number[],
+  promptOf: (request: number) => readonly number[],
   places: readonly number[],
-  prefix: SharedPrefix | undefined,
+  beginnings: Beginnings,
   signal: AbortSignal | undefined,
 ): Promise<Tensor> {
-  const own = prompts.map((ids) => ids.slice(prefix?.length ?? 0));
   const lasts: Tensor[] = [];
+  const order: number[] = [];
   try {
-    for (let from = 0; from < own.length; ) {
-      let to = from + 1;
-      let tokens = own[from]?.length ?? 0;
-      for (; to < own.length; to++) {
-        tokens += own[to]?.length ?? 0;
-        if (tokens > prefillTokens) break;
+    for (const { indices, prefix, done } of beginnings.split(requests)) {
+      const own = indices.map((i) => promptOf(requests[i] as number).slice(prefix?.length ?? 0));
+      for (const pack of packs(own)) {
+        const into = pack.map((i) => places[indices[i] as number] as number);
+        const prompts = pack.map((i) => own[i] as number[]);
+        lasts.push(keep(scope(() => noGrad(() => prefillPack(decoder, cache, prompts, into, prefix)))));
+        order.push(...pack.map((i) => indices[i] as number));
+        await setImmediate();
+        throwIfAborted(signal);
       }
-      const [group, into] = [own.slice(from, to), places.slice(from, to)];
-      lasts.push(keep(scope(() => noGrad(() => prefillGroup(decoder, cache, group, into, prefix)))));
-      from = to;
-      await setImmediate();
-      throwIfAborted(signal);
+      done();
     }
-    return keep(scope(() => noGrad(() => toDtype(decoder.logits(cat(lasts, 0)), 'float32'))));
+    const rows = requests.map((_, i) => order.indexOf(i));
+    return keep(
+      scope(() =>
+        noGrad(() => {
+          const hidden = indexSelect(cat(lasts, 0), 0, fromIntegers(rows, [rows.length]));
+          return toDtype(decoder.logits(hidden), 'float32');
+        }),
+      ),
+    );
   } finally {
     releaseAll(lasts);
   }
 }
 
-/** The prompts' last hidden states, [group, hidden]. */
-function prefillGroup(
+/** Indices of neighbours that have `prefillTokens` together, or of one that has more. */
+function packs(prompts: readonly (readonly number[])[]): number[][] {
+  const all: number[][] = [];
+  let room = 0;
+  prompts.forEach(({ length }, i) => {
+    if (length > room) {
+      all.push([]);
+      room = prefillTokens;
+    }
+    all.at(-1)?.push(i);
+    room -= length;
+  });
+  return all;
+}
+
+/** The prompts' last hidden states, [prompts, hidden]. */
+function prefillPack(
   decoder: Decoder,
   cache: KeyValueCache,
   prompts: readonly (readonly number[])[],

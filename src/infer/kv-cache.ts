@@ -9,6 +9,7 @@
 import { type Attention, type AttentionPrefix, hidingWindow, PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { fromFloat32, fromIntegers } from '../torch/convert.ts';
+import { attendStep } from '../torch/kernels.ts';
 import { tensorOperator } from '../torch/operator.ts';
 import {
   cat,
@@ -36,6 +37,9 @@ interface Layer {
   key: Tensor; // [rows, keyValueHeads, capacity, dim]
   value: Tensor; // [rows, keyValueHeads, capacity, dim]
 }
+
+/** Query [rows, heads, dim], key and value [rows, keyValueHeads, dim] of a new token a row → [rows, heads · dim]. */
+type AttendStep = (layer: number, cache: Layer, query: Tensor, key: Tensor, value: Tensor) => Tensor;
 
 export class KeyValueCache {
   readonly #decoder: Decoder;
@@ -100,26 +104,41 @@ export class KeyValueCache {
   step(): Attention {
     const positions = [...this.#lengths];
     this.#lengths = positions.map((length) => length + 1);
-    const longest = Math.max(...this.#lengths);
-    this.#reserve(longest);
-    const rows = positions.length;
-    const { numHeads, numKeyValueHeads: heads, headDim: dim, windows } = this.#decoder.config;
-    const at = expand(view(fromIntegers(positions, [rows]), [rows, 1, 1, 1]), [rows, heads, 1, dim]);
-    const masks = new Map([...new Set(windows)].map((window) => [window, this.#mask(longest, window)]));
+    this.#reserve(Math.max(...this.#lengths));
+    const attend =
+      this.#decoder.dtype === 'float16' ? this.#attendByOperators(positions) : this.#attendByKernel(positions);
     return {
       positions,
       rotation: this.#decoder.rotation(positions),
-      attend: (layer, query, key, value) => {
-        const cache = this.#layers[layer] as Layer;
-        const mask = masks.get(windows[layer]);
-        scatterInto(cache.key, 2, at, view(key, [rows, heads, 1, dim]));
-        scatterInto(cache.value, 2, at, view(value, [rows, heads, 1, dim]));
-        // The queries of a group look at the same keys: as if they were one head's queries at different places.
-        const grouped = view(query, [rows, heads, numHeads / heads, dim]);
-        const [keys, values] = [narrow(cache.key, 2, 0, longest), narrow(cache.value, 2, 0, longest)];
-        const mixed = scaledDotProductAttention(grouped, keys, values, mask ?? null, 0, false);
-        return reshape(mixed, [rows, numHeads * dim]); // from [rows, heads, group, dim]
-      },
+      attend: (layer, query, key, value) => attend(layer, this.#layers[layer] as Layer, query, key, value),
+    };
+  }
+
+  #attendByKernel(positions: readonly number[]): AttendStep {
+    const { numHeads, headDim, windows } = this.#decoder.config;
+    const held = fromIntegers(positions, [positions.length]);
+    const scale = headDim ** -0.5;
+    return (layer, cache, query, key, value) => {
+      const mixed = attendStep(query, key, value, cache.key, cache.value, held, scale, windows[layer] ?? null);
+      return view(mixed, [positions.length, numHeads * headDim]);
+    };
+  }
+
+  /** By libtorch's operators: slower, and the reference the kernel is held to. */
+  #attendByOperators(positions: readonly number[]): AttendStep {
+    const rows = positions.length;
+    const longest = Math.max(...this.#lengths);
+    const { numHeads, numKeyValueHeads: heads, headDim: dim, windows } = this.#decoder.config;
+    const at = expand(view(fromIntegers(positions, [rows]), [rows, 1, 1, 1]), [rows, heads, 1, dim]);
+    const masks = new Map([...new Set(windows)].map((window) => [window, this.#mask(longest, window)]));
+    return (layer, cache, query, key, value) => {
+      scatterInto(cache.key, 2, at, view(key, [rows, heads, 1, dim]));
+      scatterInto(cache.value, 2, at, view(value, [rows, heads, 1, dim]));
+      // The queries of a group look at the same keys: as if they were one head's queries at different places.
+      const grouped = view(query, [rows, heads, numHeads / heads, dim]);
+      const [keys, values] = [narrow(cache.key, 2, 0, longest), narrow(cache.value, 2, 0, longest)];
+      const mixed = scaledDotProductAttention(grouped, keys, values, masks.get(windows[layer]) ?? null, 0, false);
+      return reshape(mixed, [rows, numHeads * dim]); // from [rows, heads, group, dim]
     };
   }
 

@@ -25,6 +25,61 @@ export function commonLength(sequences: readonly (readonly number[])[]): number 
   }, first.length);
 }
 
+/** Sequences, by index, and how many tokens they all begin with alike: 0 where sharing gains nothing. */
+export interface AlikeGroup {
+  readonly members: readonly number[];
+  readonly length: number;
+}
+
+/**
+ * All sequences in groups that save the most tokens (but for one a sequence) when each computes its common beginning once.
+ * The last token of a sequence is never shared: what follows it is wanted. What is in no group of two or more is in one group of length 0.
+ */
+export function groupsAlike(sequences: readonly (readonly number[])[]): AlikeGroup[] {
+  const order = [...sequences.keys()].sort((a, b) => compare(sequences[a] as number[], sequences[b] as number[]));
+  const common = order.map((index, i) => {
+    const [own, next] = [sequences[index] as number[], sequences[order[i + 1] ?? -1]];
+    return next ? Math.max(0, Math.min(commonLength([own, next]), own.length - 1, next.length - 1)) : -1;
+  });
+  // Sorted, the sequences that share n tokens stand side by side: a tree of intervals (Abouelhoda et al. 2004, lcp-intervals).
+  // From the leaves up, an interval is one group if that saves more than the groups inside it.
+  const open: { length: number; members: number[]; saved: number; groups: AlikeGroup[] }[] = [];
+  order.forEach((index, i) => {
+    let closed = { length: 0, members: [index], saved: 0, groups: [] as AlikeGroup[] };
+    const length = common[i] as number;
+    const join = (into: (typeof open)[number]) => {
+      into.members.push(...closed.members);
+      into.groups.push(...closed.groups);
+      into.saved += closed.saved;
+    };
+    while ((open.at(-1)?.length ?? -1) > length) {
+      const interval = open.pop() as (typeof open)[number];
+      join(interval);
+      const whole = worthSharing(interval.length) ? (interval.members.length - 1) * interval.length : 0;
+      const { members } = interval;
+      closed =
+        whole > interval.saved
+          ? { length: 0, members, saved: whole, groups: [{ members, length: interval.length }] }
+          : interval;
+    }
+    if (length < 0) open.push(closed);
+    else if (open.at(-1)?.length === length) join(open.at(-1) as (typeof open)[number]);
+    else open.push({ ...closed, members: [...closed.members], groups: [...closed.groups], length });
+  });
+  const groups = open[0]?.groups ?? [];
+  const grouped = new Set(groups.flatMap(({ members }) => members));
+  const alone = order.filter((index) => !grouped.has(index));
+  return alone.length > 0 ? [...groups, { members: alone, length: 0 }] : groups;
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
 /** The first `length` of these tokens; undefined where sharing that many gains nothing. Its owner releases it. */
 export function computePrefix(decoder: Decoder, tokens: readonly number[], length: number): SharedPrefix | undefined {
   if (!worthSharing(length)) return undefined;

@@ -31,7 +31,7 @@ export interface LoadOptions {
   readonly dtype: ComputeDtype;
   /** A name or file in place of the folder's own. */
   readonly template?: string | undefined;
-  /** Of the linear layers, once loaded: quantized weights are for inference. Default full. */
+  /** How linear layers are stored once loaded: for inference. Default full: in the compute type. */
   readonly weights?: WeightFormat | undefined;
 }
 
@@ -62,7 +62,7 @@ export function loadModel(folder: string, options: LoadOptions): LoadedModel {
 function inFormat(decoder: Decoder, format: WeightFormat): Decoder {
   if (format === 'full') return decoder;
   try {
-    return noGrad(() => new Decoder(decoder.config, quantizeParameters(decoder.parameters, format)));
+    return noGrad(() => new Decoder(decoder.config, quantizeParameters(decoder.parameters, decoder.headName, format)));
   } catch (error) {
     decoder.release();
     throw error;

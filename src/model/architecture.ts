@@ -5,22 +5,13 @@
  *
  * Legend: tokens = all of a pack or batch side by side; hidden.
  */
-import { tensorOperator } from '../torch/operator.ts';
-import { add, mulScalar } from '../torch/ops.ts';
 import type { Tensor } from '../torch/tensor.ts';
 import type { Attention } from './attention.ts';
 import type { ModelConfig } from './config.ts';
-import type { Adapter } from './lora.ts';
-import { projectQuantized } from './quantize.ts';
+import type { LinearPart } from './projection.ts';
 
 /** A linear layer, a norm or a table. */
-export interface Part {
-  readonly weight: Tensor;
-  readonly bias: Tensor | null;
-  readonly adapter?: Adapter | undefined;
-  /** Of a quantized weight: see quantize.ts. */
-  readonly scales?: Tensor | undefined;
-}
+export type Part = LinearPart;
 
 /**
  * Makes something of a part's description: its parameters are NAME.weight, of this shape, and where it has one
@@ -48,15 +39,3 @@ export interface Architecture {
 }
 
 type Parts<Result> = Readonly<Record<string, Result | undefined>>;
-
-const linear = tensorOperator<[Tensor, Tensor, Tensor | null]>('aten::linear');
-
-/** x [tokens, in] → [tokens, out] by weight [out, in] and the adapter, if any */
-export function project(x: Tensor, { weight, bias, adapter, scales }: Part): Tensor {
-  const y = scales ? withBias(projectQuantized(x, weight, scales), bias) : linear(x, weight, bias);
-  if (!adapter) return y;
-  const { down, up, scale } = adapter;
-  return add(y, mulScalar(linear(linear(x, down, null), up, null), scale));
-}
-
-const withBias = (y: Tensor, bias: Tensor | null): Tensor => (bias ? add(y, bias) : y);

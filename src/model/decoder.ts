@@ -5,7 +5,7 @@
  * the training executor walks them one by one.
  */
 import { invariant } from '../base/errors.ts';
-import { add, embedding, linear } from '../torch/ops.ts';
+import { add, embedding } from '../torch/ops.ts';
 import { type Dtype, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import type { Architecture, Describe, Part } from './architecture.ts';
 import type { Attention } from './attention.ts';
@@ -13,13 +13,14 @@ import type { ModelConfig } from './config.ts';
 import { llama } from './llama.ts';
 import { type Adapters, adapterParameters } from './lora.ts';
 import { opt } from './opt.ts';
-import { scalesName } from './quantize.ts';
+import { projectForInference } from './projection.ts';
+import { headPart, scalesName } from './quantize.ts';
 import { type Rotation, rotationAt } from './rotary.ts';
 import { type RotarySpectrum, rotarySpectrum } from './rotary-scaling.ts';
 
 const architectures: Readonly<Record<ModelConfig['architecture'], Architecture>> = { llama, opt };
 
-const headName = 'lm_head.weight';
+const headName = `${headPart}.weight`;
 const blockRoot = ({ root }: Architecture, layer: number): string => `${root}.layers.${layer}`;
 
 /** Parameter names as Hugging Face spells them, with their shapes, in the order of the forward pass. */
@@ -91,8 +92,9 @@ export class Decoder {
     const ofNorm: Parameter[] = [];
     this.#finalNorm = architecture.finalNormPart(config, this.#partsWithin(architecture.root, ofNorm));
     this.finalNormParameters = ofNorm;
-    this.headName = config.tiedEmbeddings ? (tables[0] as Parameter).name : headName;
-    this.dtype = this.headWeight.dtype;
+    const [tokens] = tables as [Parameter];
+    this.headName = config.tiedEmbeddings && !parameters.has(headName) ? tokens.name : headName;
+    this.dtype = tokens.tensor.dtype;
     this.#spectrum = config.rotary && rotarySpectrum(config.rotary, config.headDim);
   }
 
@@ -160,9 +162,13 @@ export class Decoder {
     return this.#architecture.norm(x, this.#finalNorm, this.config);
   }
 
-  /** normed [tokens, hidden] → logits [tokens, vocab], in the model's dtype. */
+  /** normed [tokens, hidden] → logits [tokens, vocab], in the model's dtype. For inference, as `hidden` is. */
   logits(normed: Tensor): Tensor {
-    return linear(normed, this.headWeight);
+    return projectForInference(normed, {
+      weight: this.headWeight,
+      bias: null,
+      scales: this.parameters.get(scalesName(headPart)),
+    });
   }
 
   /**

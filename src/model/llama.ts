@@ -5,12 +5,13 @@
  *
  * Legend: tokens = all of a pack or batch side by side; hidden; heads; dim = headDim; intermediate.
  */
-import { rmsNormForward, rotateInto } from '../torch/kernels.ts';
-import { add, mul, rmsNorm, silu, view } from '../torch/ops.ts';
+import { rmsNormForward, rotateInto, swigluInto } from '../torch/kernels.ts';
+import { add, emptyLike, mul, rmsNorm, silu, view } from '../torch/ops.ts';
 import type { Tensor } from '../torch/tensor.ts';
-import { type Architecture, type Describe, type Part, project } from './architecture.ts';
+import type { Architecture, Describe, Part } from './architecture.ts';
 import type { Attention } from './attention.ts';
 import type { ModelConfig } from './config.ts';
+import { project, projectForInference } from './projection.ts';
 import { type Rotation, rotate } from './rotary.ts';
 
 type BlockParts<Result> = ReturnType<typeof blockParts<Result>>;
@@ -44,9 +45,12 @@ interface Arithmetic {
   readonly norm: typeof norm;
   /** x [tokens, heads, dim], which nothing else needs, rotated by each token's position. */
   turn(x: Tensor, rotation: Rotation): Tensor;
+  readonly project: typeof project;
+  /** silu(gate) · up */
+  swiglu(gate: Tensor, up: Tensor): Tensor;
 }
 
-const recorded: Arithmetic = { norm, turn: rotate };
+const recorded: Arithmetic = { norm, turn: rotate, project, swiglu: (gate, up) => mul(silu(gate), up) };
 
 const inference: Arithmetic = {
   norm: (x, { weight }, { normEpsilon }) => rmsNormForward(x, weight, normEpsilon)[0] as Tensor,
@@ -54,18 +58,25 @@ const inference: Arithmetic = {
     rotateInto(x, cos, sin, 1);
     return x;
   },
+  project: projectForInference,
+  swiglu(gate, up) {
+    const out = emptyLike(gate);
+    swigluInto(out, gate, up);
+    return out;
+  },
 };
 
 const blockBy =
   (arithmetic: Arithmetic) =>
   (x: Tensor, parts: BlockParts<Part>, attention: Attention, layer: number, config: ModelConfig): Tensor => {
-    const normed = arithmetic.norm(x, parts.inputNorm, config);
+    const { norm: normOf, project: apply, swiglu } = arithmetic;
+    const normed = normOf(x, parts.inputNorm, config);
     const [query, key, value] = heads(normed, parts, attention.rotation as Rotation, config, arithmetic);
     const attended = attention.attend(layer, query, key, value); // [tokens, heads · dim]
-    const afterAttention = add(x, project(attended, parts.output));
-    const afterNormed = arithmetic.norm(afterAttention, parts.postAttentionNorm, config);
-    const gated = mul(silu(project(afterNormed, parts.gate)), project(afterNormed, parts.up)); // [tokens, intermediate]
-    return add(afterAttention, project(gated, parts.down));
+    const afterAttention = add(x, apply(attended, parts.output));
+    const afterNormed = normOf(afterAttention, parts.postAttentionNorm, config);
+    const gated = swiglu(apply(afterNormed, parts.gate), apply(afterNormed, parts.up)); // [tokens, intermediate]
+    return add(afterAttention, apply(gated, parts.down));
   };
 
 /** x [tokens, hidden] → query, key and value heads, [tokens, heads, dim] each */
@@ -74,9 +85,9 @@ function heads(
   parts: BlockParts<Part>,
   rotation: Rotation,
   config: ModelConfig,
-  { norm: normed, turn }: Arithmetic,
+  { norm: normed, turn, project: apply }: Arithmetic,
 ): [Tensor, Tensor, Tensor] {
-  const split = (part: Part) => view(project(x, part), [x.size(0), -1, config.headDim]);
+  const split = (part: Part) => view(apply(x, part), [x.size(0), -1, config.headDim]);
   const turned = (plain: Tensor, part: Part | undefined) => turn(part ? normed(plain, part, config) : plain, rotation);
   const query = turned(split(parts.query), parts.queryNorm);
   const key = turned(split(parts.key), parts.keyNorm);

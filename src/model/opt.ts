@@ -8,9 +8,10 @@ import { fromIntegers } from '../torch/convert.ts';
 import { tensorOperator } from '../torch/operator.ts';
 import { add, view } from '../torch/ops.ts';
 import type { Tensor } from '../torch/tensor.ts';
-import { type Architecture, type Describe, type Part, project } from './architecture.ts';
+import type { Architecture, Describe, Part } from './architecture.ts';
 import type { Attention } from './attention.ts';
 import type { ModelConfig } from './config.ts';
+import { project, projectForInference } from './projection.ts';
 
 type BlockParts<Result> = ReturnType<typeof blockParts<Result>>;
 
@@ -35,14 +36,16 @@ const relu = tensorOperator<[Tensor]>('aten::relu');
 const norm = (x: Tensor, { weight, bias }: Part, { normEpsilon }: ModelConfig): Tensor =>
   layerNorm(x, weight.shape, weight, bias, normEpsilon);
 
-function block(x: Tensor, parts: BlockParts<Part>, attention: Attention, layer: number, config: ModelConfig): Tensor {
-  const normed = norm(x, parts.attentionNorm, config);
-  const split = (part: Part) => view(project(normed, part), [x.size(0), -1, config.headDim]); // [tokens, heads, dim]
-  const attended = attention.attend(layer, split(parts.query), split(parts.key), split(parts.value));
-  const afterAttention = add(x, project(attended, parts.output));
-  const activated = relu(project(norm(afterAttention, parts.mlpNorm, config), parts.up)); // [tokens, intermediate]
-  return add(afterAttention, project(activated, parts.down));
-}
+const blockBy =
+  (apply: typeof project) =>
+  (x: Tensor, parts: BlockParts<Part>, attention: Attention, layer: number, config: ModelConfig): Tensor => {
+    const normed = norm(x, parts.attentionNorm, config);
+    const split = (part: Part) => view(apply(normed, part), [x.size(0), -1, config.headDim]); // [tokens, heads, dim]
+    const attended = attention.attend(layer, split(parts.query), split(parts.key), split(parts.value));
+    const afterAttention = add(x, apply(attended, parts.output));
+    const activated = relu(apply(norm(afterAttention, parts.mlpNorm, config), parts.up)); // [tokens, intermediate]
+    return add(afterAttention, apply(activated, parts.down));
+  };
 
 /** Rows of the table before position 0: a relic of padding in the implementation OPT was trained with. */
 const positionOffset = 2;
@@ -61,7 +64,8 @@ export const opt: Architecture = {
     ),
   ],
   blockParts,
-  block,
+  block: blockBy(project),
+  inferenceBlock: blockBy(projectForInference),
   finalNormPart: ({ hiddenSize }, describe) => describe('final_layer_norm', [hiddenSize], true),
   norm,
 };

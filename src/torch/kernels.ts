@@ -13,9 +13,9 @@ export const rmsNormForward = tensorsOperator<[Tensor, Tensor, number]>('underst
 export const rmsNormBackwardInto = tensorOperator<[Tensor, Tensor, Tensor, Tensor, Tensor]>(
   'understudy::rms_norm_backward_',
 );
-/** out [tokens, width] from gateUp [tokens, 2 · width], a row being gate, then up. */
-export const swigluInto = plainOperator<undefined, [Tensor, Tensor]>('understudy::swiglu_');
-/** gradGateUp and, once more, out, from gradOut and gateUp. */
+/** out [tokens, width] = silu(gate) · up, both [tokens, width] with adjacent elements. */
+export const swigluInto = plainOperator<undefined, [Tensor, Tensor, Tensor]>('understudy::swiglu_');
+/** gradGateUp and, once more, out, from gradOut and gateUp [tokens, 2 · width], a row being gate, then up. */
 export const swigluBackwardInto = plainOperator<undefined, [Tensor, Tensor, Tensor, Tensor]>(
   'understudy::swiglu_backward_',
 );
@@ -42,4 +42,17 @@ export const adamwInto = plainOperator<
   undefined,
   [Tensor, Tensor, Tensor, Tensor, Tensor | null, number, number, number, number, number, number, number]
 >('understudy::adamw_');
+/**
+ * x [rows, in] · weightᵀ → [rows, out] in x's dtype, added in float32. Weight [out, in] as float32 or bfloat16; int8 with
+ * scales float32 [out]; or 4 bits, uint8 [out, in / 2] with scales bfloat16 [out, in / 32, 2]: scale and low of 32 weights,
+ * of which byte i holds weight i and, above it, weight 16 + i. For few rows; each is the same to the bit whatever the others.
+ */
+export const linearOfFewRows = tensorOperator<[Tensor, Tensor, Tensor | null]>('understudy::linear');
+/**
+ * Attention of one token more a row: query [rows, heads, dim] → [rows, heads, dim]. Key and value [rows, keyValueHeads, dim]
+ * are written into their caches [rows, keyValueHeads, capacity, dim] behind the tokens each row holds, int64 [rows]; then
+ * scale and window.
+ */
+export const attendStep =
+  tensorOperator<[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, number, (number | null)?]>('understudy::attend_step');
 export const threadsUsed = plainOperator<number, [number]>('understudy::threads_used');

@@ -8,6 +8,7 @@ type Shape = readonly number[];
 export const zeros = tensorOperator<[Shape, Dtype]>('aten::zeros');
 export const full = tensorOperator<[Shape, number, Dtype]>('aten::full');
 export const zerosLike = tensorOperator<[Tensor]>('aten::zeros_like');
+export const emptyLike = tensorOperator<[Tensor]>('aten::empty_like');
 export const fullLike = tensorOperator<[Tensor, number]>('aten::full_like');
 export const clone = tensorOperator<[Tensor]>('aten::clone');
 export const detach = tensorOperator<[Tensor]>('aten::detach');

@@ -108,7 +108,8 @@ export class FusedBlock {
     const gateUp = this.#own('gate up', tokens, gateUpLinear.weight.size(0), x);
     apply(gateUp, afterNormed, gateUpLinear);
     const gated = this.#scratch('gated', tokens, down.weight.size(1), x);
-    swigluInto(gated, gateUp);
+    const width = gated.size(1);
+    swigluInto(gated, narrow(gateUp, 1, 0, width), narrow(gateUp, 1, width, width));
     addmmInto(y, afterAttention, gated, transpose(down.weight, 0, 1));
     addAdapters(y, gated, down);
     return { rstd, ...heads, qkv, attended, afterAttention, afterRstd, gateUp };

@@ -215,6 +215,24 @@ describe('decode, with more requests than rows', () => {
     }
   });
 
+  it('computes each of several beginnings once, when its first prompt comes', async () => {
+    const [one, other] = [ids.slice(0, 34), ids.slice(1, 37)];
+    const mixed = Array.from({ length: 6 }, (_, i) =>
+      request([...(i % 2 === 0 ? one : other), 3 + i, 9], { maxNewTokens: 2 }),
+    );
+    const before = liveTensors();
+    const hidden = vi.spyOn(decoder, 'hidden');
+    const together = await decode(decoder, mixed, { stopTokens: [], rows: 3 });
+    const computed = hidden.mock.calls.map(([, { positions }]) => positions.length);
+    hidden.mockRestore();
+    // 0, 1, 2 come with both beginnings, are a step further, and make room for 3, 4, 5.
+    expect(computed).toEqual([34, 36, 2 * 2, 2, 3, 2 * 2, 2, 3]);
+    expect(liveTensors()).toBe(before);
+    for (const [i, alone] of mixed.entries()) {
+      expect((await decode(decoder, [alone], { stopTokens: [] }))[0]).toEqual(together[i]);
+    }
+  });
+
   it('needs the memory of the rows that are decoded together, however many wait', async () => {
     const peak = async (count: number): Promise<number> => {
       let most = 0;

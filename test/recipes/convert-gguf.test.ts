@@ -4,14 +4,23 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { convertGguf } from '../../recipes/convert-gguf.ts';
 import { packageRoot } from '../../src/base/paths.ts';
+import { PackedAttention } from '../../src/model/attention.ts';
 import { readModelConfig } from '../../src/model/config.ts';
+import { loadDecoder } from '../../src/model/directory.ts';
 import { loadTokenizer } from '../../src/text/tokenizer.ts';
+import { fromIntegers, toFloat32 } from '../../src/torch/convert.ts';
+import { noGrad } from '../../src/torch/grad.ts';
 import { readHeader } from '../../src/torch/safetensors.ts';
+import { scope } from '../../src/torch/tensor.ts';
 
 const golden = join(packageRoot, 'test/golden');
 const expected = JSON.parse(readFileSync(join(golden, 'gguf-families.json'), 'utf8')) as Record<
   string,
-  { tensors: Record<string, [shape: number[], hash: string]> }
+  {
+    tensors: Record<string, [shape: number[], hash: string]>;
+    /** By transformers, at some positions of a text; of models whose rotary embeddings are scaled. */
+    logits?: { ids: number[]; positions: number[]; values: number[][] };
+  }
 >;
 const folder = mkdtempSync(join(tmpdir(), 'understudy-convert-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,6 +44,32 @@ describe.each(Object.keys(expected))('%s', (name) => {
     expect(readModelConfig(join(folder, name)).numLayers).toBe(name === 'mixed' ? 1 : 2);
     expect(loadTokenizer(join(folder, name)).encode('<|im_start|>abcd')).toEqual([1, 13, 14]);
   });
+});
+
+const scaled = Object.entries(expected).flatMap(([name, { logits }]) => (logits ? [{ name, ...logits }] : []));
+
+it('some of the models have scaled rotary embeddings', () => {
+  expect(scaled.map(({ name }) => name)).toEqual(['llama3', 'linear', 'yarn']);
+});
+
+it.each(scaled)("$name, converted, gives transformers' logits", async ({ name, ids, positions, values }) => {
+  const model = join(folder, `${name}-logits`);
+  await convertGguf(join(golden, 'gguf', `${name}.gguf`), model);
+  const decoder = loadDecoder(model, 'float32');
+  const logits = scope(() =>
+    noGrad(() => {
+      const attention = new PackedAttention(decoder, [ids.length]);
+      return toFloat32(decoder.logits(decoder.hidden(fromIntegers(ids, [ids.length]), attention))); // [tokens, vocabulary]
+    }),
+  );
+  decoder.release();
+  const vocabulary = logits.length / ids.length;
+  for (const [row, position] of positions.entries()) {
+    const ours = [...logits.subarray(position * vocabulary, (position + 1) * vocabulary)];
+    const differences = values[row]!.map((value, i) => Math.abs(value - ours[i]!));
+    expect(differences).toHaveLength(vocabulary);
+    expect(Math.max(...differences), `position ${position}`).toBeLessThan(1e-3);
+  }
 });
 
 it('stores bfloat16 when asked to: the nearest to what float32 has', async () => {

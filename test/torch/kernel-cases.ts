@@ -49,7 +49,7 @@ export const swiglu = ([tokens, width]: readonly [number, number]): Kernel => ({
   differentiable: 1,
   forward(gateUp: Tensor) {
     const out = ops.zeros([tokens, width], gateUp.dtype);
-    kernels.swigluInto(out, gateUp);
+    kernels.swigluInto(out, ops.narrow(gateUp, 1, 0, width), ops.narrow(gateUp, 1, width, width));
     return [out];
   },
   backward(gradOut: Tensor, gateUp: Tensor) {

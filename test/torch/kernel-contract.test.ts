@@ -101,11 +101,12 @@ const targets = (...values: number[]) => fromIntegers(values, [values.length]);
 it('in-place kernels make no tensors', () => {
   scope(() => {
     const [x, y, wide, weight] = [floats(4, 8), floats(4, 8), floats(4, 16), floats(8)];
+    const up = floats(4, 8);
     const [gradWide, flipped, labels] = [floats(4, 16), floats(8, 4), targets(0, 1, 2, 3)];
     const [angles, rstd, copy] = [floats(4, 4), floats(4), halves(4, 8)];
     const moments = [ops.zerosLike(x), ops.zerosLike(x)] as const;
     const before = liveTensors();
-    kernels.swigluInto(x, wide);
+    kernels.swigluInto(x, y, up);
     kernels.swigluBackwardInto(gradWide, x, y, wide);
     kernels.rotateInto(x, angles, angles, 1);
     kernels.causalSoftmaxInto(x, 4, 1);
@@ -122,7 +123,29 @@ it('in-place kernels make no tensors', () => {
 
 const { rmsNormForward, rmsNormBackwardInto, swigluInto, swigluBackwardInto, rotateInto, sumOfSquares } = kernels;
 const { causalSoftmaxInto, causalSoftmaxBackwardInto, crossEntropyInto, transposeInto } = kernels;
+const { linearOfFewRows, attendStep } = kernels;
 const moments = (size: number) => [floats(size), floats(size)] as const;
+
+const step = (
+  changes: Partial<Record<'query' | 'key' | 'value' | 'cacheValue' | 'held', Tensor> & { window: number }>,
+) => {
+  const {
+    query = floats(2, 4, 4),
+    key = floats(2, 2, 4),
+    value = floats(2, 2, 4),
+    cacheValue = floats(2, 2, 5, 4),
+  } = changes;
+  return attendStep(
+    query,
+    key,
+    value,
+    floats(2, 2, 5, 4),
+    cacheValue,
+    changes.held ?? targets(0, 1),
+    1,
+    changes.window,
+  );
+};
 
 const refusals: Readonly<Record<string, readonly (readonly [says: string, call: () => unknown])[]>> = {
   rms_norm: [
@@ -147,11 +170,12 @@ const refusals: Readonly<Record<string, readonly (readonly [says: string, call: 
     ['adjacent', () => rmsNormBackwardInto(slanted(8, 2), floats(2, 8), floats(2, 8), floats(8), floats(2))],
   ],
   swiglu_: [
-    ['expected [tokens, 2 · width]', () => swigluInto(floats(2, 3), floats(2, 7))],
-    ['out: expected contiguous Float [2, 4]', () => swigluInto(floats(2, 3), floats(2, 8))],
-    ['out: expected contiguous Float [2, 4]', () => swigluInto(halves(2, 4), floats(2, 8))],
-    ['gateUp: expected contiguous', () => swigluInto(floats(2, 4), slanted(8, 2))],
-    ['got Long', () => swigluInto(whole(2, 4), whole(2, 8))],
+    ['up: expected Float [2, 4]', () => swigluInto(floats(2, 4), floats(2, 4), floats(2, 3))],
+    ['up: expected Float [2, 4]', () => swigluInto(floats(2, 4), floats(2, 4), halves(2, 4))],
+    ['out: expected contiguous Float [2, 4]', () => swigluInto(floats(2, 3), floats(2, 4), floats(2, 4))],
+    ['out: expected contiguous Float [2, 4]', () => swigluInto(halves(2, 4), floats(2, 4), floats(2, 4))],
+    ['with adjacent elements', () => swigluInto(floats(2, 4), slanted(4, 2), floats(2, 4))],
+    ['got Long', () => swigluInto(whole(2, 4), whole(2, 4), whole(2, 4))],
   ],
   swiglu_backward_: [
     ['expected [tokens, 2 · width]', () => swigluBackwardInto(floats(2, 7), floats(2, 3), floats(2, 3), floats(2, 7))],
@@ -202,6 +226,30 @@ const refusals: Readonly<Record<string, readonly (readonly [says: string, call: 
     ['in: expected contiguous', () => transposeInto(floats(3, 2), slanted(3, 2))],
     ['expected [rows, columns]', () => transposeInto(floats(3, 2), floats(6))],
     ['got Long', () => transposeInto(whole(3, 2), whole(2, 3))],
+  ],
+  linear: [
+    ['expected x [rows, in] and weight [out, in]', () => linearOfFewRows(floats(4), floats(2, 4), null)],
+    ['weight: expected contiguous Float [2, 5]', () => linearOfFewRows(floats(3, 5), floats(2, 4), null)],
+    ['weight: expected contiguous', () => linearOfFewRows(floats(3, 4), slanted(2, 4), null)],
+    ['expected scales with weights of 8 and 4 bits', () => linearOfFewRows(floats(3, 4), floats(2, 4), floats(2))],
+    ['expected scales with', () => linearOfFewRows(floats(3, 4), ops.zeros([2, 4], 'int8'), null)],
+    [
+      'scales: expected contiguous Float [2]',
+      () => linearOfFewRows(floats(3, 4), ops.zeros([2, 4], 'int8'), floats(3)),
+    ],
+    ['4 bits go by 32 inputs', () => linearOfFewRows(floats(3, 48), ops.zeros([2, 24], 'uint8'), halves(2, 1, 2))],
+    ['BFloat16 [2, 2, 2]', () => linearOfFewRows(floats(3, 64), ops.zeros([2, 32], 'uint8'), halves(2, 1, 2))],
+    ['got Long', () => linearOfFewRows(floats(3, 4), whole(2, 4), null)],
+  ],
+  attend_step: [
+    ['expected query [rows, heads, dim]', () => step({ query: floats(2, 4) })],
+    ['key and value: expected contiguous Float [2, 2, 4]', () => step({ key: floats(2, 4, 4) })],
+    ['key and value: expected contiguous Float', () => step({ value: halves(2, 2, 4) })],
+    ['cache: expected contiguous Float [2, 2, 5, 4]', () => step({ cacheValue: floats(2, 2, 6, 4) })],
+    ['held: expected contiguous Long [2]', () => step({ held: targets(1) })],
+    ['row 1 holds 5 tokens of 5', () => step({ held: targets(1, 5) })],
+    ['3 heads do not share 2', () => step({ query: floats(2, 3, 4) })],
+    ['a window of at least 1', () => step({ window: 0 })],
   ],
   adamw_: [
     ['of equal size', () => adamwStep(floats(4), floats(3), moments(4), null, 1)],

@@ -1,6 +1,6 @@
 /**
  * config.json of a GGUF file's metadata, for the families Llama, Mistral, Qwen2 and Qwen3. What it cannot say exactly
- * is refused: other architectures, experts, scaled or partial rotary embeddings, windows that differ by block.
+ * is refused: other architectures, experts, partial rotary embeddings, windows that differ by block.
  *
  * llama.cpp has no architecture for Mistral 7B: such files say "llama". One that names a sliding window is a Mistral
  * model here; without a window the two families compute the same, and it stays a Llama model.
@@ -10,6 +10,7 @@
 import { showValue } from './cursor.ts';
 import { float32Number, optionalId, refuse, wholeNumber } from './metadata.ts';
 import type { Gguf } from './reader.ts';
+import { type RotaryScalingJson, readRotaryScaling } from './rotary-scaling.ts';
 
 const classNames = {
   llama: 'LlamaForCausalLM',
@@ -33,7 +34,7 @@ export interface ModelConfigJson {
   readonly hidden_act: 'silu';
   readonly rms_norm_eps: number;
   readonly rope_theta: number;
-  readonly rope_scaling: null;
+  readonly rope_scaling: RotaryScalingJson | null;
   readonly vocab_size: number;
   readonly max_position_embeddings: number;
   readonly tie_word_embeddings: boolean;
@@ -64,6 +65,9 @@ export function describeConfig(gguf: Gguf): ModelConfigJson {
   refuseOtherShapes(gguf, architecture, headDim);
   const embedding = gguf.tensor('token_embd.weight');
   if (embedding?.shape.length !== 2) return refuse(gguf, 'token_embd.weight', 'expected a tensor [vocabulary, width]');
+  // 10,000 is the format's default (Su et al. 2021, arXiv 2104.09864).
+  const theta = float32Number(gguf, key('rope.freq_base'), 10_000);
+  const maxPositions = wholeNumber(gguf, key('context_length'));
   return {
     architectures: [classNames[modelType]],
     model_type: modelType,
@@ -75,11 +79,10 @@ export function describeConfig(gguf: Gguf): ModelConfigJson {
     head_dim: headDim,
     hidden_act: 'silu',
     rms_norm_eps: float32Number(gguf, key('attention.layer_norm_rms_epsilon')),
-    // 10,000 is the format's default (Su et al. 2021, arXiv 2104.09864).
-    rope_theta: float32Number(gguf, key('rope.freq_base'), 10_000),
-    rope_scaling: null,
+    rope_theta: theta,
+    rope_scaling: readRotaryScaling(gguf, architecture, { theta, headDim, maxPositions }),
     vocab_size: embedding.shape[0] as number,
-    max_position_embeddings: wholeNumber(gguf, key('context_length')),
+    max_position_embeddings: maxPositions,
     tie_word_embeddings: gguf.tensor('output.weight') === undefined,
     ...attentionMembers(gguf, modelType, window),
     attention_dropout: 0,
@@ -119,7 +122,6 @@ function readSlidingWindow(gguf: Gguf, architecture: ModelType): number | null {
 }
 
 function refuseOtherShapes(gguf: Gguf, architecture: ModelType, headDim: number): void {
-  const advice = 'use the model as a Hugging Face directory instead';
   const { metadata } = gguf;
   const key = (name: string) => `${architecture}.${name}`;
   const experts = metadata.get(key('expert_count')) ?? 0;
@@ -128,15 +130,6 @@ function refuseOtherShapes(gguf: Gguf, architecture: ModelType, headDim: number)
     if (wholeNumber(gguf, key(name), headDim) !== headDim)
       refuse(gguf, key(name), `expected the width of a head, ${headDim}, got ${showValue(metadata.get(key(name)))}`);
   }
-  const scaling = metadata.get(key('rope.scaling.type')) ?? 'none';
-  if (scaling !== 'none')
-    refuse(gguf, key('rope.scaling.type'), `rotary scaling ${showValue(scaling)} is not supported`, advice);
-  if ((metadata.get(key('rope.scale_linear')) ?? 1) !== 1)
-    refuse(gguf, key('rope.scale_linear'), 'rotary scaling is not supported', advice);
-  // Llama 3.1 and later carry their scaling as divisors of the frequencies; older files have the tensor with all ones.
-  const factors = gguf.tensor('rope_freqs.weight');
-  if (factors && gguf.readFloat32(factors).some((factor) => factor !== 1))
-    refuse(gguf, 'rope_freqs.weight', 'rotary scaling of Llama 3.1 and later is not supported', advice);
 }
 
 function attentionMembers(

@@ -1,7 +1,7 @@
 /**
  * What a GGUF file is as a Hugging Face directory: config.json, generation_config.json, tokenizer.json,
  * tokenizer_config.json, chat template, and which tensor has which name. A pure description: it writes nothing and
- * reads no weights but `rope_freqs.weight`, to see whether it scales anything.
+ * reads no weights but `rope_freqs.weight`, which says how rotary embeddings are scaled.
  *
  * Of Llama and Mistral models llama.cpp keeps the rows of the query and key projections in another order (each head's
  * rotary pairs side by side, where Hugging Face has first halves before second halves); `readHuggingFaceTensor` puts

@@ -97,7 +97,7 @@ describe('config.json', () => {
     ['a window in a Qwen2 model', 'qwen2', queryKeyValueBiases, { 'qwen2.attention.sliding_window': ['u32', 16] }, 'qwen2.attention.sliding_window: a sliding window (16) in a qwen2 model'],
     ['windows in some blocks', 'llama', [], { 'llama.attention.sliding_window_pattern': ['u32', 4] }, 'llama.attention.sliding_window_pattern: a sliding window in some blocks only'],
     ['a window that is no number', 'llama', [], { 'llama.attention.sliding_window': ['array', 'u32', [8, 0]] }, 'llama.attention.sliding_window: expected a whole number above 0, got an array of 2'],
-    ['scaled rotary of Qwen', 'qwen3', headNorms, { 'qwen3.rope.scaling.type': ['string', 'yarn'] }, 'qwen3.rope.scaling.type: rotary scaling "yarn"'],
+    ['unknown scaled rotary of Qwen', 'qwen3', headNorms, { 'qwen3.rope.scaling.type': ['string', 'longrope'] }, 'qwen3.rope.scaling.type: rotary scaling "longrope"'],
     ['Qwen2 without biases', 'qwen2', [], {}, 'blk.0.attn_q.bias: the tensor is missing'],
     ['Qwen3 without head norms', 'qwen3', [], {}, 'blk.0.attn_q_norm.weight: the tensor is missing'],
     ['Qwen3 with biases', 'qwen3', [...headNorms, ...queryKeyValueBiases], {}, 'blk.0.attn_q.bias: no tensor of a Qwen3 model has this name'],

@@ -93,8 +93,6 @@ describe('a small Llama', () => {
     ['no epsilon', { 'llama.attention.layer_norm_rms_epsilon': undefined }, 'expected a number above 0, got nothing'],
     ['experts', { 'llama.expert_count': ['u32', 8] }, 'a mixture of 8 experts is not supported'],
     ['partial rotary', { 'llama.rope.dimension_count': ['u32', 1] }, 'llama.rope.dimension_count: expected the width of a head, 2, got 1'],
-    ['scaled rotary', { 'llama.rope.scaling.type': ['string', 'linear'] }, 'rotary scaling "linear" is not supported'],
-    ['old scaled rotary', { 'llama.rope.scale_linear': ['f32', 4] }, 'llama.rope.scale_linear: rotary scaling'],
     ['WordPiece', { 'tokenizer.ggml.model': ['string', 'bert'] }, 'tokenizer model "bert" is not supported; supported: "gpt2" (byte-level BPE), "llama"'],
     ['a type of token beyond all', { 'tokenizer.ggml.token_type': ['array', 'i32', [3, 1, 1, 7, 5]] }, 'tokenizer.ggml.token_type[3]: expected 0 to 6, got 7'],
     ['an unknown pre-tokenizer', { 'tokenizer.ggml.pre': ['string', 'falcon'] }, 'pre-tokenizer "falcon" is not known; known: smollm,'],
@@ -113,9 +111,7 @@ describe('a small Llama', () => {
     expect(() => describeSmall(changes)).toThrow(message);
   });
 
-  it('is refused with rotary factors, with all wrong tensors named at once', () => {
-    const scaled = [...smallTensors(), constant('rope_freqs.weight', [1], 8)];
-    expect(() => describeSmall({}, scaled)).toThrow('rope_freqs.weight: rotary scaling of Llama 3.1');
+  it('is refused with all wrong tensors named at once', () => {
     const wrong = smallTensors().filter((tensor) => tensor.name !== 'blk.1.attn_v.weight');
     wrong[1] = constant('output_norm.weight', [3]);
     wrong.push(constant('blk.2.attn_norm.weight', [4]));

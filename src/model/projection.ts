@@ -1,0 +1,58 @@
+/**
+ * A linear layer applied, in two ways. In training by libtorch's operator, which autograd records. In inference, where few
+ * rows are computed, by our kernel, which reads the weights as they are stored (quantize.ts) and gives a row the same bits
+ * in whatever company; more rows by libtorch's products, on weights made whole for them.
+ */
+import { linearOfFewRows } from '../torch/kernels.ts';
+import { computesInBf16 } from '../torch/machine.ts';
+import { tensorOperator } from '../torch/operator.ts';
+import { add, mulScalar } from '../torch/ops.ts';
+import type { Tensor } from '../torch/tensor.ts';
+import type { Adapter } from './lora.ts';
+import { type StoredWeight, wholeWeight } from './quantize.ts';
+
+export interface LinearPart {
+  /** [out, in], or as quantize.ts stores it. */
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  readonly adapter?: Adapter | undefined;
+  readonly scales?: Tensor | undefined;
+}
+
+const linear = tensorOperator<[Tensor, Tensor, Tensor | null]>('aten::linear');
+
+/** x [tokens, in] → [tokens, out] by weight [out, in] and the adapter, if any */
+export function project(x: Tensor, { weight, bias, adapter }: LinearPart): Tensor {
+  return withAdapter(linear(x, weight, bias), x, adapter);
+}
+
+/** The same without gradients, on the CPU. */
+export function projectForInference(x: Tensor, { weight, bias, adapter, scales }: LinearPart): Tensor {
+  const y = product(x, { numbers: weight, scales });
+  return withAdapter(bias ? add(y, bias) : y, x, adapter);
+}
+
+function withAdapter(y: Tensor, x: Tensor, adapter: Adapter | undefined): Tensor {
+  if (!adapter) return y;
+  const { down, up, scale } = adapter;
+  return add(y, mulScalar(linear(linear(x, down, null), up, null), scale));
+}
+
+/** Up to as many rows our kernel is the faster one: measured in fp32 on AVX2, docs/log.md. */
+const fewRows = 64;
+
+function product(x: Tensor, weight: StoredWeight): Tensor {
+  if (x.size(0) <= fewRows && ownKernelFits(x, weight)) {
+    return linearOfFewRows(x, weight.numbers, weight.scales ?? null);
+  }
+  return linear(x, wholeWeight(weight, x.dtype), null);
+}
+
+/** Whole bf16 weights are left to libtorch where the processor multiplies them itself. */
+function ownKernelFits(x: Tensor, { numbers }: StoredWeight): boolean {
+  if (x.dtype === 'float32') return numbers.dtype !== 'float64' && numbers.dtype !== 'float16';
+  return x.dtype === 'bfloat16' && (numbers.dtype !== 'bfloat16' || !bf16IsNative());
+}
+
+let native: boolean | undefined;
+const bf16IsNative = (): boolean => (native ??= computesInBf16());
