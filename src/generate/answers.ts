@@ -6,7 +6,7 @@
 import type { Message } from '../base/message.ts';
 import { guessLanguage } from '../data/guess-language.ts';
 import type { Conversation } from '../data/records.ts';
-import { type AskAllOptions, askAll, type Outcome } from '../teacher/caller.ts';
+import { askAll, type CallerOptions, type Outcome } from '../teacher/caller.ts';
 import type { TeacherAnswer, TeacherRequest } from '../teacher/teacher.ts';
 import { type AnswerReason, rejectAnswer, rejectBroken } from './answer-filter.ts';
 import { assertAnswered } from './failures.ts';
@@ -53,7 +53,7 @@ export function planAnswerRequests(
 export async function answerInstructions(
   instructions: readonly GeneratedInstruction[],
   settings: AnswerSettings,
-  ask: AskAllOptions,
+  ask: CallerOptions,
 ): Promise<Answered> {
   const { model, name: teacher } = ask.teacher;
   const outcomes = await askAll(planAnswerRequests(instructions, { ...settings, model }), ask);
@@ -75,7 +75,7 @@ export async function answerInstructions(
 export async function answerGiven(
   prompts: readonly GivenPrompt[],
   { maxTokens }: Pick<AnswerSettings, 'maxTokens'>,
-  ask: AskAllOptions,
+  ask: CallerOptions,
 ): Promise<Answered> {
   const { model, name: teacher } = ask.teacher;
   const given = prompts.map((prompt) => ({ ...prompt, text: prompt.prompt }));

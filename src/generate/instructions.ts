@@ -15,7 +15,7 @@ import type { Message } from '../base/message.ts';
 import { Rng } from '../base/rng.ts';
 import { alpacaPrompt, type Seed } from '../data/formats.ts';
 import { NoveltyFilter } from '../data/novelty.ts';
-import { type AskAllOptions, askAll, type Outcome } from '../teacher/caller.ts';
+import { askAll, type CallerOptions, type Outcome } from '../teacher/caller.ts';
 import type { TeacherRequest } from '../teacher/teacher.ts';
 import { characters, whitespaceWords } from '../text/words.ts';
 import { assertAnswered } from './failures.ts';
@@ -118,7 +118,7 @@ function toMessages([opening, further]: readonly string[], examples: readonly st
 /** Asks by plan and keeps what passes the filters, decided in the plan's order whatever order answers came in. */
 export async function generateInstructions(
   plan: Omit<InstructionPlan, 'model'>,
-  ask: AskAllOptions,
+  ask: CallerOptions,
 ): Promise<{ instructions: GeneratedInstruction[]; rejects: Reject<InstructionReason>[] }> {
   const planned = planInstructions({ ...plan, model: ask.teacher.model });
   const outcomes = await askAll(

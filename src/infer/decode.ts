@@ -10,7 +10,7 @@ import type { Decoder } from '../model/decoder.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
 import { cat, indexSelect, toDtype } from '../torch/ops.ts';
-import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
+import { bytesPerElement, keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import { KeyValueCache } from './kv-cache.ts';
 import { rowRng, type SamplingSettings, sampleTokens } from './sample.ts';
 import { computePrefix, groupsAlike, type SharedPrefix } from './shared-prefix.ts';
@@ -32,7 +32,7 @@ export interface DecodeResult {
 
 export interface DecodeOptions {
   readonly stopTokens: readonly number[];
-  /** How many are decoded together; the cache is as large as these need. Default 8. */
+  /** How many are decoded together; the cache is as large as these need. Default: 32, fewer where they need over 1 GiB. */
   readonly rows?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with each new token that is not a stop token; returning true ends the row as `stop`. */
@@ -41,8 +41,9 @@ export interface DecodeOptions {
   readonly onDone?: (request: number, result: DecodeResult) => void;
 }
 
-/** On CPU the weights are read once for all rows: eight cost little more than one. */
-const defaultRows = 8;
+/** The weights are read once for all rows: on the CPU 32 take three times as long as one. */
+const mostRows = 32;
+const cacheBytes = 2 ** 30;
 /** Prompts are computed this many tokens at a time: their activations are the peak of memory. */
 const prefillTokens = 2048;
 
@@ -63,7 +64,7 @@ export async function decode(
   requests: readonly DecodeRequest[],
   options: DecodeOptions,
 ): Promise<DecodeResult[]> {
-  const { rows: width = defaultRows, stopTokens, signal, onToken, onDone } = options;
+  const { rows: width = rowsThatFit(decoder, requests), stopTokens, signal, onToken, onDone } = options;
   if (!Number.isSafeInteger(width) || width < 1) throw new ConfigError(`rows: expected 1 or more, got ${width}`);
   const stops = new Set(stopTokens);
   const results: DecodeResult[] = [];
@@ -124,6 +125,17 @@ export async function decode(
     cache.release();
     beginnings.release();
   }
+}
+
+/** As many as `cacheBytes` hold the keys and values of, were they all as long as the longest. */
+function rowsThatFit({ config, dtype, numLayers }: Decoder, requests: readonly DecodeRequest[]): number {
+  const longest = requests.reduce(
+    (most, { promptIds, maxNewTokens }) => Math.max(most, promptIds.length + maxNewTokens),
+    1,
+  );
+  const bytesPerToken = 2 * numLayers * config.numKeyValueHeads * config.headDim * bytesPerElement[dtype];
+  const fit = Math.floor(cacheBytes / (bytesPerToken * Math.min(longest, config.maxPositions)));
+  return Math.max(1, Math.min(mostRows, fit));
 }
 
 function limitOf({ config }: Decoder, { key, promptIds, maxNewTokens }: DecodeRequest): number {

@@ -34,7 +34,7 @@ export type AnswerEvent =
   | { readonly row: number; readonly answer: LocalAnswer };
 
 export interface AnswerOptions {
-  /** How many requests are decoded together; the others wait for one of these to be done. Default 8. */
+  /** How many requests are decoded together; the others wait for one of these to be done. Default: decode.ts's. */
   readonly rows?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: AnswerEvent) => void) | undefined;

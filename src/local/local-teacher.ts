@@ -3,13 +3,10 @@ import { TeacherError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import type { Scorer } from '../evaluate/scorer.ts';
 import type { SamplingParameters, Teacher, TeacherAnswer } from '../teacher/teacher.ts';
-import type { LocalModel, LocalSampling } from './local-model.ts';
+import type { LocalAnswer, LocalModel, LocalSampling } from './local-model.ts';
 
-/**
- * Several times what is decoded together, so that a row that is done makes room for the next; no more, because answers
- * are stored when all of an ask are there.
- */
-const batchSize = 32;
+/** Many times what is decoded together, so that a row that is done makes room for the next. */
+const batchSize = 64;
 
 export function localTeacher(name: string, model: LocalModel, close: () => Promise<void> = async () => {}): Teacher {
   return {
@@ -22,7 +19,7 @@ export function localTeacher(name: string, model: LocalModel, close: () => Promi
     probe: async () => {
       await model.answer([]);
     },
-    async ask(requests, { signal }) {
+    async ask(requests, { signal, onAnswer }) {
       const answers = await model.answer(
         requests.map(({ messages, parameters, sample }) => ({
           // Each request has its own random stream, wherever in a batch it stands.
@@ -32,17 +29,20 @@ export function localTeacher(name: string, model: LocalModel, close: () => Promi
           sampling: samplingOf(parameters),
           stop: parameters.stop ?? [],
         })),
-        { signal },
+        { signal, onEvent: (event) => 'answer' in event && onAnswer?.(event.row, toTeacherAnswer(event.answer)) },
       );
-      return answers.map(({ text, finishReason, inputTokens, outputTokens }): TeacherAnswer | TeacherError => {
-        if (finishReason === 'length' && outputTokens === 0) {
-          return new TeacherError(`the prompt's ${inputTokens} tokens leave no room for an answer`);
-        }
-        return { text, finishReason, usage: { inputTokens, outputTokens }, raw: { text, finishReason } };
-      });
+      return answers.map(toTeacherAnswer);
     },
     close,
   };
+}
+
+function toTeacherAnswer(answer: LocalAnswer): TeacherAnswer | TeacherError {
+  const { text, finishReason, inputTokens, outputTokens } = answer;
+  if (finishReason === 'length' && outputTokens === 0) {
+    return new TeacherError(`the prompt's ${inputTokens} tokens leave no room for an answer`);
+  }
+  return { text, finishReason, usage: { inputTokens, outputTokens }, raw: { text, finishReason } };
 }
 
 const samplingOf = ({ temperature, topP, seed }: SamplingParameters): LocalSampling => ({

@@ -1,7 +1,7 @@
 /**
- * Asks a teacher for many answers, each bought once: the ledger is looked up first, the rest goes out in batches, intent
- * recorded before sending and the answer before use, with retries, a budget, and a clean way out on Ctrl-C. Outcomes come in
- * the order of the requests. A request that fails is an outcome; what no other request could survive (wrong key, budget,
+ * Asks a teacher for many answers, each bought once: the ledger is looked up first, the rest goes out, intent recorded before
+ * sending and the answer before use, with retries, limits, a budget, and a clean way out on Ctrl-C. Outcomes come in the
+ * order of the requests. A request that fails is an outcome; what no other request could survive (wrong key, budget,
  * full disk) ends the whole with an error, after the calls then running have come back and been stored.
  */
 import { ConfigError, invariant, TeacherError, throwIfAborted } from '../base/errors.ts';
@@ -22,10 +22,10 @@ export interface AskProgress {
   readonly failed: number;
   /** Of the whole ledger: what stored answers cost. */
   readonly spentUsd: number;
-  /** Of the whole ledger: upper bounds of sendings whose answers never came. */
   /** Stored calls whose price is not known: not in `spentUsd`. */
   readonly unpricedCalls: number;
   readonly inDoubtCalls: number;
+  /** Of the whole ledger: upper bounds of sendings whose answers never came. */
   readonly inDoubtUsd: number;
 }
 
@@ -36,7 +36,7 @@ export interface RetryNotice {
   readonly delayMs: number;
 }
 
-export interface AskAllOptions {
+export interface CallerOptions {
   readonly teacher: Teacher;
   readonly ledger: Ledger;
   /** What the calls are for; spending is added up by it. */
@@ -45,7 +45,7 @@ export interface AskAllOptions {
   readonly budgetUsd?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: AskProgress) => void) | undefined;
-  /** Called before every wait, which may be as long as the server asked for: up to a day. */
+  /** Called before every wait, which may be as long as the server asked for. */
   readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
 }
@@ -60,24 +60,64 @@ export type Outcome =
   | (Asked & { readonly error: TeacherError; readonly answer?: undefined });
 
 /** Throws InterruptedError on abort, WorkError at the end of the budget, TeacherSetupError where no request can succeed. */
-export async function askAll(requests: readonly TeacherRequest[], options: AskAllOptions): Promise<Outcome[]> {
-  checkBudget(options);
-  throwIfAborted(options.signal);
-  const { model } = options.teacher;
-  const asked = requests.map((request) => {
-    invariant(request.model === model, `askAll: a request for ${request.model} to a teacher of ${model}`);
-    return { key: requestKey(request), request };
-  });
-  const run = new AskRun(asked, options);
-  await run.work();
-  return asked.map(({ key, request }) => {
-    const result = run.results.get(key);
-    invariant(result, `askAll: no outcome for ${key}`);
-    return result instanceof TeacherError ? { key, request, error: result } : { key, request, answer: result };
-  });
+export async function askAll(requests: readonly TeacherRequest[], options: CallerOptions): Promise<Outcome[]> {
+  const results = new Map<string, TeacherAnswer | TeacherError>();
+  const asked = requests.map((request) => askedOf(request, options));
+  await runThrough(asked, requests.length, options, (key, result) => results.set(key, result));
+  return asked.map((one) => outcomeOf(one, results.get(one.key)));
 }
 
-function checkBudget({ teacher, budgetUsd }: AskAllOptions): void {
+/**
+ * The same for any number of requests in bounded memory: `requests` is gone through twice, first to ask, then to read the
+ * outcomes from the ledger in order. Both times it must give the same. `total`: for progress.
+ */
+export async function* askStream(
+  requests: () => Iterable<TeacherRequest> | AsyncIterable<TeacherRequest>,
+  total: number,
+  options: CallerOptions,
+): AsyncGenerator<Outcome> {
+  async function* asked(): AsyncGenerator<Asked> {
+    for await (const request of requests()) yield askedOf(request, options);
+  }
+  await runThrough(asked(), total, options, () => {});
+  let chunk: Asked[] = [];
+  const read = (): Outcome[] => {
+    const rows = options.ledger.lookup(chunk.map(({ key }) => key));
+    const outcomes = chunk.map((one) => outcomeOf(one, rows.get(one.key)?.answer ?? rows.get(one.key)?.error));
+    chunk = [];
+    return outcomes;
+  };
+  for await (const one of asked()) {
+    if (chunk.push(one) === rowsAtOnce) yield* read();
+  }
+  yield* read();
+}
+
+/** Rows read from the ledger at a time. */
+const rowsAtOnce = 500;
+
+async function runThrough(
+  asked: Iterable<Asked> | AsyncIterable<Asked>,
+  total: number,
+  options: CallerOptions,
+  onOutcome: (key: string, result: TeacherAnswer | TeacherError) => void,
+): Promise<void> {
+  checkBudget(options);
+  throwIfAborted(options.signal);
+  await new AskRun(asked, total, options, onOutcome).work();
+}
+
+function askedOf(request: TeacherRequest, { teacher: { model } }: CallerOptions): Asked {
+  invariant(request.model === model, `a request for ${request.model} to a teacher of ${model}`);
+  return { key: requestKey(request), request };
+}
+
+function outcomeOf(asked: Asked, result: TeacherAnswer | TeacherError | undefined): Outcome {
+  invariant(result, `no outcome for ${asked.key}`);
+  return result instanceof TeacherError ? { ...asked, error: result } : { ...asked, answer: result };
+}
+
+function checkBudget({ teacher, budgetUsd }: CallerOptions): void {
   if (budgetUsd === undefined || !teacher.paid || teacher.price !== undefined) return;
   throw new ConfigError(`the price of ${teacher.name} is not known, so a budget of ${usd(budgetUsd)} cannot be kept`, {
     hint: 'give the price: {inputUsdPerMillion, outputUsdPerMillion} with the teacher',

@@ -17,6 +17,8 @@ export interface VendorConfig {
   /** Name of the environment variable with the key. */
   readonly apiKeyEnv?: string | undefined;
   readonly concurrency: number;
+  readonly requestsPerMinute?: number | undefined;
+  readonly tokensPerMinute?: number | undefined;
   readonly timeoutSeconds: number;
   readonly price?: Price | undefined;
 }

@@ -19,7 +19,11 @@ const vendorFields = {
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable, not the key itself')
     .optional(),
-  concurrency: z.int().min(1).max(256).default(8),
+  /** Most calls at once; the server's refusals may make it fewer. */
+  concurrency: z.int().min(1).max(1024).default(8),
+  /** The account's limits, where they are known: calls are spaced so that they are kept. */
+  requestsPerMinute: z.number().positive().optional(),
+  tokensPerMinute: z.number().positive().optional(),
   /** For one call. Node's HTTP client itself waits no longer than 300 s for an answer to begin. */
   timeoutSeconds: z.number().positive().max(300).default(120),
   /** Overrides the list price; both 0: this server costs nothing. */

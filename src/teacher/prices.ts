@@ -39,6 +39,12 @@ export function costUsd(price: Price, usage: TokenUsage): number {
   return (usage.inputTokens * price.inputUsdPerMillion + usage.outputTokens * price.outputUsdPerMillion) / 1_000_000;
 }
 
+/** For rate limits, which providers count by what a request may use; an estimate, corrected by what it did use. */
+export function estimatedTokens({ messages, parameters }: TeacherRequest): number {
+  const bytes = messages.reduce((sum, { content }) => sum + Buffer.byteLength(content, 'utf8'), 0);
+  return Math.ceil(bytes / 4) + parameters.maxTokens;
+}
+
 /** No tokenizer of a byte-level vocabulary makes more tokens than there are bytes; the answer is capped by maxTokens. */
 export function upperBoundUsd(price: Price, request: TeacherRequest): number {
   const inputTokens = request.messages.reduce(

@@ -3,23 +3,22 @@
  * may have cost money although no answer came. Waiting doubles from attempt to attempt, half of it random, and never
  * ends before the server's own Retry-After (RFC 9110, section 10.2.3). Who asks, and how often at once, is caller.ts's.
  */
-import { InterruptedError, type TeacherError } from '../base/errors.ts';
+import type { TeacherError } from '../base/errors.ts';
 
 export interface RetryPolicy {
-  /** Sendings in all, the first included. */
+  /** Sendings that may fail, the first included. */
   readonly attempts: number;
+  /** Sendings that the server may have no room for: it is not at fault for being asked too much, nor is the request. */
+  readonly refusals: number;
   readonly firstDelayMs: number;
   /** Cap of the doubling. A longer Retry-After is obeyed all the same. */
   readonly maxDelayMs: number;
 }
 
-export const defaultRetry: RetryPolicy = { attempts: 6, firstDelayMs: 500, maxDelayMs: 30_000 };
+export const defaultRetry: RetryPolicy = { attempts: 6, refusals: 100, firstDelayMs: 500, maxDelayMs: 30_000 };
 
-/** A server that asks for more than a day is not waited for: daily limits end sooner. */
-const longestRetryAfterMs = 24 * 60 * 60 * 1000;
-
-/** setTimeout fires at once beyond 2^31 - 1 ms; longer sleeps are cut into pieces of a day. */
-const longestTimerMs = 24 * 60 * 60 * 1000;
+/** setTimeout fires at once beyond 2^31 - 1 ms: longer waits are cut into pieces of a day. */
+export const longestTimerMs = 24 * 60 * 60 * 1000;
 
 /** Timeout, conflict, rate limit, and every failure of the server's own. */
 export const isRetryableStatus = (status: number): boolean =>
@@ -27,6 +26,10 @@ export const isRetryableStatus = (status: number): boolean =>
 
 /** Statuses after which no other request of the same teacher could succeed: wrong key, no credit, no such model. */
 export const isSetupStatus = (status: number): boolean => status === 401 || status === 402 || status === 404;
+
+/** The server has no room now: too many requests (429), or overload that says when to come back (503, Anthropic's 529). */
+export const isRefusal = ({ status, retryable, retryAfterMs }: TeacherError): boolean =>
+  retryable && (status === 429 || status === 529 || (status === 503 && retryAfterMs !== undefined));
 
 /** Nothing left this machine, or nothing arrived. */
 const unsentCodes = new Set([
@@ -103,29 +106,8 @@ export function delayBeforeRetryMs(
   random: () => number = Math.random,
 ): number | undefined {
   if (!error.retryable || attempt >= policy.attempts) return undefined;
-  if (error.retryAfterMs !== undefined && error.retryAfterMs > longestRetryAfterMs) return undefined;
-  const full = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1));
+  const full = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** Math.min(attempt - 1, 30));
   const jittered = full / 2 + (full / 2) * random();
   // Jitter comes on top of Retry-After: all the callers told the same second must not return in the same instant.
   return error.retryAfterMs === undefined ? jittered : error.retryAfterMs + random() * policy.firstDelayMs;
-}
-
-/** Resolves after `ms`; rejects with InterruptedError as soon as the signal aborts. */
-export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  for (let left = ms; left > 0; left -= longestTimerMs) await nap(Math.min(left, longestTimerMs), signal);
-}
-
-function nap(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(new InterruptedError());
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(new InterruptedError());
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
 }

@@ -5,6 +5,7 @@
 
 import type { TeacherError } from '../base/errors.ts';
 import type { Message } from '../base/message.ts';
+import type { RateHint, Rates } from './limits.ts';
 
 export interface SamplingParameters {
   /** Most tokens the answer may have. Always set: a budget needs an upper bound. */
@@ -52,6 +53,10 @@ export interface AskOptions {
   /** One key per request, in order; sent to providers that take one, so that asking again is not paying again. */
   readonly idempotencyKeys: readonly string[];
   readonly signal?: AbortSignal | undefined;
+  /** May be called with a result as soon as it is there, before `ask` returns all of them: it is stored then. */
+  readonly onAnswer?: (request: number, result: TeacherAnswer | TeacherError) => void;
+  /** May be called with what the server said of its limits. */
+  readonly onLimits?: (hints: readonly RateHint[]) => void;
 }
 
 export interface Teacher {
@@ -67,6 +72,8 @@ export interface Teacher {
   readonly batchSize: number;
   /** How many `ask` calls may be in flight at once. */
   readonly concurrency: number;
+  /** What the provider allows, where the user has said so. */
+  readonly rates?: Rates | undefined;
   /** Finds out, before any work, whether the teacher can answer. Throws TeacherSetupError (exit code 2). */
   probe(signal?: AbortSignal): Promise<void>;
   /** One result per request, in order. A failure of one is its TeacherError, not a rejection of all. */

@@ -7,8 +7,9 @@ import type { LanguageModel } from 'ai';
 import { InterruptedError, type TeacherError } from '../base/errors.ts';
 import { withDeadline } from './deadline.ts';
 import { type Endpoint, resolveEndpoint, type VendorConfig } from './endpoint.ts';
+import { rateHints } from './limits.ts';
 import { probeEndpoint } from './probe.ts';
-import type { FinishReason, Teacher, TeacherAnswer, TeacherRequest, TokenUsage } from './teacher.ts';
+import type { AskOptions, FinishReason, Teacher, TeacherAnswer, TeacherRequest, TokenUsage } from './teacher.ts';
 import { timeoutError, toTeacherError } from './vendor-errors.ts';
 
 /** Throws ConfigError where the address is none or the key is missing. Sends nothing. */
@@ -21,15 +22,18 @@ export function openVendor(config: VendorConfig): Teacher {
   async function askOne(
     request: TeacherRequest,
     idempotencyKey: string | undefined,
-    signal: AbortSignal | undefined,
+    { signal, onLimits }: AskOptions,
   ): Promise<TeacherAnswer | TeacherError> {
     model ??= loadModel(endpoint);
     const loaded = await model;
     const deadline = withDeadline(timeoutMs, signal);
     try {
-      return withoutKey(await generate(loaded, request, idempotencyKey, deadline.signal), endpoint.apiKey);
+      const { answer, headers } = await generate(loaded, request, idempotencyKey, deadline.signal);
+      onLimits?.(rateHints(headers));
+      return withoutKey(answer, endpoint.apiKey);
     } catch (error) {
       if (signal?.aborted) throw new InterruptedError();
+      onLimits?.(rateHints((error as { responseHeaders?: Record<string, string> }).responseHeaders));
       return deadline.expired ? timeoutError(name, timeoutMs) : toTeacherError(error, name, endpoint);
     } finally {
       deadline.clear();
@@ -43,9 +47,10 @@ export function openVendor(config: VendorConfig): Teacher {
     price: endpoint.price,
     batchSize: 1,
     concurrency: config.concurrency,
+    rates: { requestsPerMinute: config.requestsPerMinute, tokensPerMinute: config.tokensPerMinute },
     probe: (signal) => probeEndpoint(endpoint, signal),
-    ask: (requests, { idempotencyKeys, signal }) =>
-      Promise.all(requests.map((request, i) => askOne(request, idempotencyKeys[i], signal))),
+    ask: (requests, options) =>
+      Promise.all(requests.map((request, i) => askOne(request, options.idempotencyKeys[i], options))),
     close: async () => {},
   };
 }
@@ -83,7 +88,7 @@ async function generate(
   { messages, parameters }: TeacherRequest,
   idempotencyKey: string | undefined,
   abortSignal: AbortSignal,
-): Promise<TeacherAnswer> {
+): Promise<{ answer: TeacherAnswer; headers: Record<string, string> | undefined }> {
   const { generateText } = await import('ai');
   const { maxTokens, temperature, topP, seed, stop } = parameters;
   const result = await generateText({
@@ -100,12 +105,13 @@ async function generate(
     ...(idempotencyKey === undefined ? {} : { headers: { 'Idempotency-Key': idempotencyKey } }),
   });
   for (const warning of result.warnings ?? []) warnOnce(warning);
-  return {
+  const answer = {
     text: result.text,
     finishReason: toFinishReason(result.finishReason),
     usage: toUsage(result.usage),
     raw: result.response.body ?? null,
   };
+  return { answer, headers: result.response.headers };
 }
 
 function toFinishReason(reason: string): FinishReason {

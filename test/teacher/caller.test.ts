@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ConfigError, InterruptedError, TeacherError, TeacherSetupError, WorkError } from '../../src/base/errors.ts';
-import { type AskAllOptions, type AskProgress, askAll } from '../../src/teacher/caller.ts';
+import { type AskProgress, askAll, askStream, type CallerOptions } from '../../src/teacher/caller.ts';
 import { Ledger } from '../../src/teacher/ledger.ts';
 import { requestKey } from '../../src/teacher/request-key.ts';
 import type { Teacher, TeacherAnswer } from '../../src/teacher/teacher.ts';
@@ -22,7 +22,7 @@ beforeEach(() => {
 afterEach(() => ledger.close());
 
 const quick = { firstDelayMs: 1, maxDelayMs: 2 };
-const ask = (texts: readonly string[], teacher: Teacher, options: Partial<AskAllOptions> = {}) =>
+const ask = (texts: readonly string[], teacher: Teacher, options: Partial<CallerOptions> = {}) =>
   askAll(
     texts.map((text) => request(text)),
     { teacher, ledger, stage: 'answers', retry: quick, ...options },
@@ -156,26 +156,112 @@ test('what is not retryable is asked once; an ask that throws a TeacherError is 
   expect((await ask(['b', 'c'], throwing)).map((outcome) => outcome.error?.message)).toEqual(['gone', 'gone']);
 });
 
-test('Retry-After holds every worker back', async () => {
-  let told = false;
-  const early: number[] = [];
+test('Retry-After holds back the call it was said to, and nobody else', async () => {
+  const order: string[] = [];
   let until = 0;
   const teacher = fakeTeacher({
-    concurrency: 2,
-    reply: async () => {
-      if (!told) {
-        told = true;
-        until = Date.now() + 150;
-        return overloaded(150);
+    concurrency: 4,
+    reply: async (one) => {
+      const text = one.messages[0]?.content as string;
+      if (text === 'row 2' && until === 0) {
+        until = Date.now() + 1500;
+        return overloaded(1500);
       }
-      if (Date.now() < until - 1) early.push(until - Date.now());
+      order.push(text);
+      if (text === 'row 2') expect(Date.now()).toBeGreaterThanOrEqual(until);
+      else if (until > 0) expect(Date.now()).toBeLessThan(until);
       await new Promise((resolve) => setTimeout(resolve, 1));
       return answer('x');
     },
   });
-  await ask(numbered(12), teacher);
-  // Only the one call that was already running may have come in before the time the server named.
-  expect(early.length).toBeLessThanOrEqual(1);
+  expect(await ask(numbered(12), teacher)).toHaveLength(12);
+  expect(order.at(-1)).toBe('row 2');
+});
+
+test('a storm of refusals is waited out: few knock meanwhile, no row is lost to it', async () => {
+  let refused = 0;
+  const end = Date.now() + 700;
+  const teacher = fakeTeacher({
+    concurrency: 64,
+    reply: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      if (Date.now() > end) return answer('x');
+      refused += 1;
+      return new TeacherError('slow down', { status: 429, retryable: true });
+    },
+  });
+  const outcomes = await ask(numbered(200), teacher, { retry: { ...quick, attempts: 1 } });
+  expect(outcomes.map(textOf)).toEqual(numbered(200).map(() => 'x'));
+  // 32 are under way when it begins; each round after that is half as wide, and waits.
+  expect(refused).toBeLessThan(120);
+});
+
+test('rates that are known are kept', async () => {
+  const sent: number[] = [];
+  const teacher = fakeTeacher({
+    concurrency: 8,
+    rates: { requestsPerMinute: 1200 }, // 20 a second; a hundred at once after a quiet time
+    reply: async () => {
+      sent.push(performance.now());
+      return answer('x');
+    },
+  });
+  await ask(numbered(110), teacher);
+  // The hundred and first waits for the bucket: 50 ms a call.
+  expect((sent[109] as number) - (sent[0] as number)).toBeGreaterThan(400);
+});
+
+test('what a teacher tells early is stored early, though the rest of its batch goes wrong', async () => {
+  const teacher = fakeTeacher({
+    batchSize: 3,
+    ask: async (_, { onAnswer }) => {
+      onAnswer?.(1, answer('early'));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      throw new RangeError('bug');
+    },
+  });
+  await expect(ask(['a', 'b', 'c'], teacher)).rejects.toThrow(RangeError);
+  expect(ledger.spent()).toMatchObject({ storedCalls: 1, inDoubtCalls: 2, inFlightCalls: 0 });
+  expect((await ask(['b'], fakeTeacher())).map(textOf)).toEqual(['early']);
+});
+
+test('a stream is asked as it comes, with little of it in memory, and its outcomes come in order', async () => {
+  await ask(['row 7'], fakeTeacher({ reply: async () => answer('bought before') }));
+  let [pulled, asked, furthest, times] = [0, 0, 0, 0];
+  function* requests() {
+    times += 1;
+    for (let i = 0; i < 3000; i++) {
+      if (times === 1) pulled = i;
+      yield request(`row ${i % 2000}`);
+    }
+  }
+  const teacher = fakeTeacher({
+    concurrency: 16,
+    reply: async (one) => {
+      asked += 1;
+      furthest = Math.max(furthest, Math.min(pulled, 1999) - asked);
+      const text = one.messages[0]?.content as string;
+      return text === 'row 9' ? new TeacherError('no', { status: 400 }) : answer(text);
+    },
+  });
+  const progress: AskProgress[] = [];
+  const outcomes = [];
+  const settings = {
+    teacher,
+    ledger,
+    stage: 'answers',
+    retry: quick,
+    onProgress: (p: AskProgress) => progress.push(p),
+  };
+  for await (const outcome of askStream(requests, 3000, settings)) outcomes.push(outcome);
+  expect(outcomes.map((outcome) => textOf(outcome) ?? outcome.error?.message)).toEqual(
+    Array.from({ length: 3000 }, (_, i) =>
+      i % 2000 === 7 ? 'bought before' : i % 2000 === 9 ? 'no' : `row ${i % 2000}`,
+    ),
+  );
+  expect(asked).toBe(1999);
+  expect(furthest).toBeLessThan(600);
+  expect(progress.at(-1)).toMatchObject({ done: 3000, total: 3000, fromLedger: 2, failed: 2 });
 });
 
 test('a wrong key ends everything at once with the set-up error, and what came back stays', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { InterruptedError, TeacherError } from '../../src/base/errors.ts';
+import { TeacherError } from '../../src/base/errors.ts';
 import {
   connectionCode,
   defaultRetry,
@@ -7,7 +7,6 @@ import {
   isRetryableStatus,
   mayHaveCharged,
   retryAfterMs,
-  sleep,
 } from '../../src/teacher/retry.ts';
 
 const failure = (options: ConstructorParameters<typeof TeacherError>[1] = {}) =>
@@ -32,7 +31,7 @@ test('Retry-After in seconds, in milliseconds, as a date; nonsense is none', () 
 });
 
 test('delays double, stay within half and full, and are capped', () => {
-  const policy = { attempts: 10, firstDelayMs: 100, maxDelayMs: 1000 };
+  const policy = { attempts: 10, refusals: 10, firstDelayMs: 100, maxDelayMs: 1000 };
   const at = (attempt: number, random: number) => delayBeforeRetryMs(failure(), attempt, policy, () => random);
   expect([1, 2, 3, 4, 5, 6].map((attempt) => at(attempt, 0))).toEqual([50, 100, 200, 400, 500, 500]);
   expect([1, 2, 3, 4, 5, 6].map((attempt) => at(attempt, 1))).toEqual([100, 200, 400, 800, 1000, 1000]);
@@ -44,13 +43,13 @@ test('attempts are bounded, and what is not retryable is not retried', () => {
   expect(delayBeforeRetryMs(new TeacherError('x'), 1)).toBeUndefined();
 });
 
-test('Retry-After is never undercut, however long, up to a day', () => {
+test('Retry-After is never undercut, however long', () => {
   const hour = 3_600_000;
   for (const random of [0, 0.5, 0.999]) {
     const delay = delayBeforeRetryMs(failure({ retryAfterMs: hour }), 1, defaultRetry, () => random);
     expect(delay).toBeGreaterThanOrEqual(hour);
   }
-  expect(delayBeforeRetryMs(failure({ retryAfterMs: 25 * hour }), 1)).toBeUndefined();
+  expect(delayBeforeRetryMs(failure({ retryAfterMs: 1000 * hour }), 1)).toBeGreaterThanOrEqual(1000 * hour);
 });
 
 test('what may be on the bill: answers lost on the way, not refusals and not calls that never arrived', () => {
@@ -68,16 +67,4 @@ test('a code is found down the chain of causes and inside an AggregateError', ()
   const both = new AggregateError([withCode('ECONNREFUSED'), withCode('ECONNREFUSED')]);
   expect(connectionCode(new TypeError('fetch failed', { cause: both }))).toBe('ECONNREFUSED');
   expect(connectionCode(new Error('no code'))).toBeUndefined();
-});
-
-test('sleep ends with InterruptedError on abort, at once when aborted before, and survives more than 2^31 ms', async () => {
-  const controller = new AbortController();
-  const long = sleep(2 ** 33, controller.signal);
-  let ended = false;
-  void long.catch(() => {}).finally(() => (ended = true));
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(ended).toBe(false); // A plain setTimeout of 2^33 ms fires after 1 ms.
-  controller.abort();
-  await expect(long).rejects.toBeInstanceOf(InterruptedError);
-  await expect(sleep(1, controller.signal)).rejects.toBeInstanceOf(InterruptedError);
 });

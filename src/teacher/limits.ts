@@ -1,0 +1,163 @@
+/**
+ * How many calls may run at once, and when the next may go. Rates that are known are kept by token buckets. What is not
+ * known is found out as TCP finds out the width of a wire (Jacobson 1988): the window doubles while all goes well, is
+ * halved when the server refuses (429, or overload), and grows by one a round from there. Refusals without an end make the
+ * next call wait, twice as long each time, so that a closed door is knocked at and not stormed.
+ */
+import type { TokenUsage } from './teacher.ts';
+
+export interface Rates {
+  readonly requestsPerMinute?: number | undefined;
+  readonly tokensPerMinute?: number | undefined;
+}
+
+/** What a server said of its limits; undefined: nothing. */
+export interface RateHint {
+  /** Left in the present period, and how long until there are more. */
+  readonly remaining: number;
+  readonly resetMs: number;
+}
+
+/** A call that was let go. */
+export interface Ticket {
+  readonly startedMs: number;
+  readonly tokens: number;
+}
+
+const firstWindow = 32;
+const firstPauseMs = 500;
+const longestPauseMs = 30_000;
+
+/** Seconds of its rate that a bucket holds: the most that goes out at once after a quiet time. */
+const burstSeconds = 5;
+
+class Bucket {
+  readonly #perMs: number;
+  readonly #capacity: number;
+  #level: number;
+  #atMs: number;
+
+  constructor(perMinute: number, nowMs: number) {
+    this.#perMs = perMinute / 60_000;
+    this.#capacity = Math.max(1, (perMinute / 60) * burstSeconds);
+    this.#level = this.#capacity;
+    this.#atMs = nowMs;
+  }
+
+  /** Until there is room for so much. What is larger than the bucket waits for a full one, and is owed. */
+  waitMs(amount: number, nowMs: number): number {
+    this.#level = Math.min(this.#capacity, this.#level + (nowMs - this.#atMs) * this.#perMs);
+    this.#atMs = nowMs;
+    const missing = Math.min(amount, this.#capacity) - this.#level;
+    return missing <= 1e-9 ? 0 : missing / this.#perMs;
+  }
+
+  take(amount: number): void {
+    this.#level -= amount;
+  }
+}
+
+export class Limits {
+  readonly #most: number;
+  readonly #requests: Bucket | undefined;
+  readonly #tokens: Bucket | undefined;
+  #window: number;
+  /** Below it the window doubles each round, above it grows by one. */
+  #threshold = Number.POSITIVE_INFINITY;
+  #cutMs = Number.NEGATIVE_INFINITY;
+  #refusedInARow = 0;
+  #closedUntilMs = Number.NEGATIVE_INFINITY;
+
+  /** `most`: calls at once, whatever the server would take. */
+  constructor(most: number, rates: Rates = {}, nowMs = performance.now()) {
+    this.#most = most;
+    this.#window = Math.min(most, firstWindow);
+    const bucket = (perMinute: number | undefined) =>
+      perMinute === undefined ? undefined : new Bucket(perMinute, nowMs);
+    this.#requests = bucket(rates.requestsPerMinute);
+    this.#tokens = bucket(rates.tokensPerMinute);
+  }
+
+  /** Calls that may run at once, now. */
+  get window(): number {
+    return Math.floor(this.#window);
+  }
+
+  /** 0: a call of so many tokens may go. Infinity: when a running one has come back. Else: not before so many ms. */
+  waitMs(running: number, tokens: number, nowMs = performance.now()): number {
+    if (running >= this.window) return Number.POSITIVE_INFINITY;
+    return Math.max(
+      0,
+      this.#closedUntilMs - nowMs,
+      this.#requests?.waitMs(1, nowMs) ?? 0,
+      this.#tokens?.waitMs(tokens, nowMs) ?? 0,
+    );
+  }
+
+  start(tokens: number, nowMs = performance.now()): Ticket {
+    this.#requests?.take(1);
+    this.#tokens?.take(tokens);
+    return { startedMs: nowMs, tokens };
+  }
+
+  /** The server answered: it has room. Tokens that were not used go back. */
+  answered({ tokens }: Ticket, usage: TokenUsage | undefined): void {
+    if (usage) this.#tokens?.take(usage.inputTokens + usage.outputTokens - tokens);
+    this.#refusedInARow = 0;
+    const growth = this.#window < this.#threshold ? 1 : 1 / this.#window;
+    this.#window = Math.min(this.#most, this.#window + growth);
+  }
+
+  /** The server had no room. Calls that were under way when the window was last cut say nothing new. */
+  refused({ startedMs, tokens }: Ticket, nowMs = performance.now()): void {
+    this.#tokens?.take(-tokens);
+    this.#refusedInARow += 1;
+    if (startedMs >= this.#cutMs) {
+      this.#window = Math.max(1, this.#window / 2);
+      this.#threshold = this.#window;
+      this.#cutMs = nowMs;
+    }
+    const rounds = Math.floor(this.#refusedInARow / this.window);
+    if (rounds === 0) return;
+    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(rounds - 1, 10));
+    this.#closedUntilMs = Math.max(this.#closedUntilMs, nowMs + pauseMs);
+  }
+
+  /** A server that says it has none left is believed. */
+  observe(hints: readonly RateHint[], nowMs = performance.now()): void {
+    for (const { remaining, resetMs } of hints) {
+      if (remaining <= 0) this.#closedUntilMs = Math.max(this.#closedUntilMs, nowMs + resetMs);
+    }
+  }
+}
+
+/** OpenAI's and Anthropic's names for what is left; servers that speak their protocols use them too. */
+const limitHeaders = ['requests', 'tokens', 'input-tokens', 'output-tokens'].flatMap((kind) => [
+  [`x-ratelimit-remaining-${kind}`, `x-ratelimit-reset-${kind}`],
+  [`anthropic-ratelimit-${kind}-remaining`, `anthropic-ratelimit-${kind}-reset`],
+]) as [string, string][];
+
+export function rateHints(headers: Readonly<Record<string, string>> | undefined, now = Date.now()): RateHint[] {
+  if (!headers) return [];
+  const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  return limitHeaders.flatMap(([remainingName, resetName]) => {
+    const [remaining, reset] = [lower.get(remainingName)?.trim(), lower.get(resetName)?.trim()];
+    const resetMs = reset === undefined ? undefined : durationMs(reset, now);
+    return remaining && /^\d+$/.test(remaining) && resetMs !== undefined
+      ? [{ remaining: Number(remaining), resetMs }]
+      : [];
+  });
+}
+
+const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+
+/** `6m0s`, `20ms`, `1.5s`, plain seconds, or a date; undefined where it is none of these. */
+function durationMs(text: string, now: number): number | undefined {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  if (/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(text)) {
+    const parts = text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g);
+    return [...parts].reduce((sum, [, amount, unit]) => sum + Number(amount) * (unitMs[unit as string] as number), 0);
+  }
+  const date = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
