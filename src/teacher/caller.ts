@@ -76,10 +76,15 @@ export async function* askStream(
   total: number,
   options: CallerOptions,
 ): AsyncGenerator<Outcome> {
-  async function* asked(): AsyncGenerator<Asked> {
-    for await (const request of requests()) yield askedOf(request, options);
-  }
-  await runThrough(asked(), total, options, () => {});
+  await runThrough(askedOfAll(requests(), options), total, options, () => {});
+  yield* readOutcomes(requests(), options);
+}
+
+/** What the ledger has of requests that have been asked, in order. */
+export async function* readOutcomes(
+  requests: Iterable<TeacherRequest> | AsyncIterable<TeacherRequest>,
+  options: Pick<CallerOptions, 'ledger' | 'teacher'>,
+): AsyncGenerator<Outcome> {
   let chunk: Asked[] = [];
   const read = (): Outcome[] => {
     const rows = options.ledger.lookup(chunk.map(({ key }) => key));
@@ -87,7 +92,7 @@ export async function* askStream(
     chunk = [];
     return outcomes;
   };
-  for await (const one of asked()) {
+  for await (const one of askedOfAll(requests, options)) {
     if (chunk.push(one) === rowsAtOnce) yield* read();
   }
   yield* read();
@@ -107,7 +112,14 @@ async function runThrough(
   await new AskRun(asked, total, options, onOutcome).work();
 }
 
-function askedOf(request: TeacherRequest, { teacher: { model } }: CallerOptions): Asked {
+async function* askedOfAll(
+  requests: Iterable<TeacherRequest> | AsyncIterable<TeacherRequest>,
+  options: Pick<CallerOptions, 'teacher'>,
+): AsyncGenerator<Asked> {
+  for await (const request of requests) yield askedOf(request, options);
+}
+
+function askedOf(request: TeacherRequest, { teacher: { model } }: Pick<CallerOptions, 'teacher'>): Asked {
   invariant(request.model === model, `a request for ${request.model} to a teacher of ${model}`);
   return { key: requestKey(request), request };
 }
