@@ -1,4 +1,7 @@
-/** Percentile bootstrap (Efron 1979) for means and for differences of paired means. Seeded: same data, same interval. */
+/**
+ * Percentile bootstrap (Efron 1979) for means, differences of paired means, and any other figure over items. Seeded: same
+ * data, same interval.
+ */
 import { Rng } from './rng.ts';
 
 export interface Interval {
@@ -23,24 +26,52 @@ export function bootstrapMean(
 ): Interval | undefined {
   const n = values.length;
   if (n === 0) return undefined;
-  const { weights, draws = 10_000, seed = 1 } = options;
+  const { weights } = options;
   if (weights !== undefined && weights.length !== n)
     throw new RangeError(`bootstrapMean: ${n} values, ${weights.length} weights`);
-  const rng = new Rng('bootstrap', seed);
-  const average = (pick: (i: number) => number): number => {
+  const average = (drawn: Uint32Array): number => {
     let sum = 0;
     let total = 0;
-    for (let i = 0; i < n; i++) {
-      const at = pick(i);
+    for (const at of drawn) {
       const weight = weights?.[at] ?? 1;
       sum += (values[at] as number) * weight;
       total += weight;
     }
     return total === 0 ? Number.NaN : sum / total;
   };
-  const means = Float64Array.from({ length: draws }, () => average(() => rng.int(n))).sort();
-  const at = (quantile: number) => means[Math.min(draws - 1, Math.floor(quantile * draws))] as number;
-  return { mean: average((i) => i), low: at(0.025), high: at(0.975), n };
+  const { low, high } = bootstrapFigure(n, average, options);
+  return { mean: average(Uint32Array.from({ length: n }, (_, i) => i)), low, high, n };
+}
+
+export interface FigureBounds {
+  /** Of the 95 % interval; NaN where no draw had a figure. */
+  readonly low: number;
+  readonly high: number;
+  /** Draws that had no figure (NaN). They are left out of the interval, which then speaks only of those that have one. */
+  readonly undefinedDraws: number;
+}
+
+/**
+ * Interval of any figure over `n` items, such as a ratio of sums or a coefficient of agreement. `figure` gets the positions
+ * of the items of one draw, `n` of them with repetitions, in an array that is used again for the next draw.
+ */
+export function bootstrapFigure(
+  n: number,
+  figure: (drawn: Uint32Array) => number,
+  options: { draws?: number; seed?: number } = {},
+): FigureBounds {
+  const { draws = 10_000, seed = 1 } = options;
+  const rng = new Rng('bootstrap', seed);
+  const drawn = new Uint32Array(n);
+  const figures = Float64Array.from({ length: draws }, () => {
+    for (let i = 0; i < n; i++) drawn[i] = rng.int(n);
+    return figure(drawn);
+  })
+    .filter((value) => !Number.isNaN(value))
+    .sort();
+  const last = figures.length - 1;
+  const at = (quantile: number) => figures[Math.min(last, Math.floor(quantile * figures.length))] ?? Number.NaN;
+  return { low: at(0.025), high: at(0.975), undefinedDraws: draws - figures.length };
 }
 
 /** Interval of mean(after − before) over the same items: the paired bootstrap. */

@@ -1,10 +1,10 @@
 /**
- * A file of rows, whatever their shape: a JSON array or JSON Lines, gzipped or not, told apart by looking inside. A
- * line that is not JSON is an issue beside the others, so that one reading names everything that is broken.
- * Source: RFC 1952 for gzip's first two bytes.
+ * A file of rows, whatever their shape: a JSON array or JSON Lines, gzip, zstd or neither, told apart by looking
+ * inside. A line that is not JSON is an issue beside the others, so that one reading names everything that is broken.
+ * The whole file is in memory; src/data/row-stream.ts reads what is larger.
  */
 import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { type Compression, compressionOf, decompressAll } from './compression.ts';
 import { DataError, type DataIssue } from './errors.ts';
 import { type Line, unreadable } from './jsonl.ts';
 
@@ -48,15 +48,29 @@ function readBytes(file: string): Buffer {
 }
 
 function decode(file: string, bytes: Buffer): string {
-  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const compression = compressionOf(bytes);
+  if (isParquet(bytes)) {
+    throw new DataError(file, { message: 'expected JSON, found Parquet' }, { hint: parquetHint(file) });
+  }
   try {
     // Drops a byte order mark, refuses what is not UTF-8.
-    return new TextDecoder('utf-8', { fatal: true }).decode(isGzip ? gunzipSync(bytes) : bytes);
+    return new TextDecoder('utf-8', { fatal: true }).decode(compression ? decompressAll(bytes, compression) : bytes);
   } catch (error) {
-    const expected = isGzip ? 'a whole gzip file with UTF-8 text inside' : 'UTF-8 text';
-    throw new DataError(file, { message: `expected ${expected}: ${(error as Error).message}` }, { cause: error });
+    throw undecodable(file, compression, error);
   }
 }
+
+export function undecodable(file: string, compression: Compression | undefined, error: unknown): DataError {
+  const expected = compression ? `a whole ${compression} file with UTF-8 text inside` : 'UTF-8 text';
+  return new DataError(file, { message: `expected ${expected}: ${(error as Error).message}` }, { cause: error });
+}
+
+/** By the four bytes that a Parquet file begins with. */
+export const isParquet = (head: Uint8Array): boolean =>
+  head[0] === 0x50 && head[1] === 0x41 && head[2] === 0x52 && head[3] === 0x31;
+
+const parquetHint = (file: string): string =>
+  `rewrite it first: ./understudy data convert ${file} --to messages --out data.jsonl`;
 
 function readArray(file: string, text: string, hint: string): Rows {
   try {

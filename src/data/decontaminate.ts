@@ -5,7 +5,7 @@
  * White space, punctuation and case do not count. In Chinese a Latin word or a number is one unit, as a character is:
  * what “JavaScript” and six characters around it have in common with another task is 7 units, not 16.
  */
-import { hasCjk, isCjk } from '../text/words.ts';
+import { hasCjk, splitCjk } from '../text/words.ts';
 import type { Question } from './formats.ts';
 import { noveltyThreshold, SimilarTexts, unicodeWords } from './novelty.ts';
 import type { Conversation } from './records.ts';
@@ -52,19 +52,6 @@ type Kind = 'characters' | 'words';
 function unitsOf(text: string, kind: Kind): string[] {
   const words = unicodeWords(text.normalize('NFKC'));
   return kind === 'words' ? words : words.flatMap(splitCjk);
-}
-
-/** Each CJK character by itself, what stands between them whole. */
-function splitCjk(word: string): string[] {
-  const units: string[] = [];
-  let joins = false;
-  for (const character of word) {
-    const single = isCjk(character);
-    if (joins && !single) units.push(`${units.pop()}${character}`);
-    else units.push(character);
-    joins = !single;
-  }
-  return units;
 }
 
 /** All runs of `length` tokens, joined. */

@@ -6,7 +6,7 @@ import type { DataIssue } from '../base/errors.ts';
 import { Rng } from '../base/rng.ts';
 import { type ChatTemplate, encodeConversation } from '../text/chat-template.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import type { Conversation } from './records.ts';
+import type { Conversation, ConversationTurn } from './records.ts';
 
 export interface TokenDocument {
   readonly id: string;
@@ -48,11 +48,12 @@ export function encodeDocuments(
       while (messages.at(-1)?.role !== 'assistant') messages = messages.slice(0, -1);
       encoded = encodeConversation(tokenizer, template, messages);
     }
-    const labelTokens = encoded.labelMask.reduce((sum, flag) => sum + flag, 0);
+    const labelMask = withoutUnlearned(encoded.labelMask, messages);
+    const labelTokens = labelMask.reduce((sum, flag) => sum + flag, 0);
     if (encoded.ids.length > maxTokens) {
       dropped.push({ row, message: `${conversation.id}: ${encoded.ids.length} tokens, the limit is ${maxTokens}` });
     } else if (labelTokens === 0) {
-      dropped.push({ row, message: `${conversation.id}: no token to learn (empty answer)` });
+      dropped.push({ row, message: `${conversation.id}: no token to learn (empty answer, or weight 0)` });
     } else {
       if (encoded.ids.length < whole) {
         cut.push({
@@ -60,7 +61,7 @@ export function encodeDocuments(
           message: `${conversation.id}: cut from ${whole} to ${encoded.ids.length} tokens at a turn's end`,
         });
       }
-      documents.push({ id: conversation.id, ids: encoded.ids, labelMask: encoded.labelMask, labelTokens });
+      documents.push({ id: conversation.id, ids: encoded.ids, labelMask, labelTokens });
     }
   }
   const total = (count: (document: TokenDocument) => number) => documents.reduce((sum, item) => sum + count(item), 0);
@@ -73,6 +74,19 @@ export function encodeDocuments(
     dropped,
   };
   return { documents, receipt };
+}
+
+/** Answers of weight 0 lose their labels. Between two answers stands a question, so each is one run of labels. */
+function withoutUnlearned(labelMask: Uint8Array, messages: readonly ConversationTurn[]): Uint8Array {
+  if (messages.every(({ weight }) => weight !== 0)) return labelMask;
+  const answers = messages.filter(({ role }) => role === 'assistant');
+  const mask = labelMask.slice();
+  let run = -1;
+  for (const [i, flag] of labelMask.entries()) {
+    if (flag === 1 && labelMask[i - 1] !== 1) run += 1;
+    if (flag === 1 && answers[run]?.weight === 0) mask[i] = 0;
+  }
+  return mask;
 }
 
 /** Keeps a share of the documents from training, the same ones for a seed; both parts in the given order. */

@@ -1,4 +1,7 @@
-/** The one form of data inside the product: a conversation with where it came from. Files in other forms become it. */
+/**
+ * The one form of training data inside the product: a conversation with where it came from. Files in other forms become
+ * it. Comparisons of answers are preferences.ts.
+ */
 import type { Message } from '../base/message.ts';
 
 export interface Provenance {
@@ -11,13 +14,20 @@ export interface Provenance {
   readonly teacher?: string;
   /** Ledger keys of the calls behind it, in order: the instruction's, then the answer's. */
   readonly calls?: readonly string[];
+  /** The answer ended at its limit of tokens, and was kept all the same. */
+  readonly cut?: true;
+}
+
+/** OpenAI's member of the same name: an answer of weight 0 is context for the later ones and is not learned itself. */
+export interface ConversationTurn extends Message {
+  readonly weight?: 0;
 }
 
 export interface Conversation {
   /** Unique in its file. */
   readonly id: string;
-  /** Optional system turn, then user and assistant in turn; the last is the assistant's. */
-  readonly messages: readonly Message[];
+  /** Optional system turn, then user and assistant in turn; the last is the assistant's. At least one answer is learned. */
+  readonly messages: readonly ConversationTurn[];
   /** ISO 639-1, where known. */
   readonly language?: string;
   readonly category?: string;

@@ -1,6 +1,8 @@
 /** What a data set is made of, in numbers: the rows of the report's table on data. It judges nothing. */
 import { characters, whitespaceWords } from '../text/words.ts';
 import type { Conversation } from './records.ts';
+import { type DataFigures, dataFigures } from './statistics-figures.ts';
+import { SetTally, verbNounTexts } from './statistics-set.ts';
 
 export interface DataStatistics {
   /** Which set: `seeds`, `generated`, … */
@@ -14,6 +16,8 @@ export interface DataStatistics {
   readonly teacher: string;
   /** Rows taken away, by reason: `too similar`, `too short`, … */
   readonly rejected: Readonly<Record<string, number>>;
+  /** Runs of earlier versions have none. */
+  readonly figures?: DataFigures;
 }
 
 /** Rows without a language or a category count as `unknown`. Every answer of a conversation has its length. */
@@ -30,7 +34,15 @@ export function dataStatistics(
     answerLength: lengthStatistics(conversations.flatMap(answerLengths)),
     teacher,
     rejected,
+    figures: conversationFigures(conversations),
   };
+}
+
+/** What is drawn of the rows: lengths of their answers, verbs and nouns of instructions and answers. */
+function conversationFigures(conversations: readonly Conversation[]): DataFigures {
+  const tally = new SetTally({ verbNouns: verbNounTexts });
+  for (const { messages, language } of conversations) tally.add({ messages, ...(language && { language }) });
+  return dataFigures([tally])[0]!;
 }
 
 /** Most frequent first, then by name. */

@@ -144,6 +144,29 @@ export function countBars(label: string, counts: readonly (readonly [string, num
   });
 }
 
+/** A histogram: one bar for each bin of lengths, `to` included. */
+export function lengthBars(
+  label: string,
+  xLabel: string,
+  bins: readonly { readonly from: number; readonly to: number; readonly count: number }[],
+): Html {
+  return draw(label, {
+    marginLeft: 54,
+    x: { label: xLabel, labelOffset: 36, ticks: 6 },
+    y: { label: 'answers', grid: true, zero: true, nice: true, ticks: 5 },
+    marks: [
+      Plot.rectY(bins, {
+        x1: 'from',
+        x2: ({ to }: { readonly to: number }) => to + 1,
+        y: 'count',
+        inset: 0.5,
+        fill: 'var(--after)',
+      }),
+      Plot.ruleY([0], { stroke: 'currentColor' }),
+    ],
+  });
+}
+
 /** About the width of a tick label in pixels at 12: wide scripts take a full square. */
 const textWidth = (text: string): number =>
   Array.from(text).reduce((sum, character) => sum + (character.charCodeAt(0) > 0x2e80 ? 12 : 6.8), 0);

@@ -127,7 +127,7 @@ ${articles(shown)}${rest.length > 0 ? others : ''}
 `;
 }
 
-const partHtml = ({ id, title, blocks }: Part): Html => html`<section id="${id}">
+export const partHtml = ({ id, title, blocks }: Part): Html => html`<section id="${id}">
 <h2>${title}</h2>
 ${blocks.map(blockHtml)}</section>
 `;

@@ -1,6 +1,7 @@
 /** The parts on how the student came to be: data, training, costs, and what the run was started with. No judgement. */
 import type { DataStatistics } from '../data/statistics.ts';
 import { countBars, learningRateChart, lossChart, lossSeries } from './charts.ts';
+import { figureBlocks } from './data-figures.ts';
 import { count, dollars, duration, fixed, languageName, plural, share } from './format.ts';
 import { type Block, charts, heading, note, type Part, table, text } from './part.ts';
 import { plainWithoutSecrets } from './plain.ts';
@@ -87,6 +88,7 @@ function dataBlocks(set: DataStatistics): Block[] {
             caption: `${of}${more > 0 ? `; ${plural(more, 'smaller category')} not drawn` : ''}.`,
           }),
         ]),
+    ...(set.figures ? figureBlocks(set.name, set.figures) : []),
     rejectedBlock(set),
   ];
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { readJson } from '../base/jsonl.ts';
 import { isObject } from '../base/rows.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import { Tokenizer } from './tokenizer.ts';
 import { readTokenizerFiles } from './tokenizer-files.ts';
 import { type AddedTokenJson, addedToken, type JsonObject, specialLists } from './tokenizer-json.ts';
 
@@ -28,6 +28,8 @@ export interface TokenAddition {
   /** Of the known ones those that text does not match whole: ordinary pieces of the vocabulary. */
   readonly pieces: readonly string[];
   readonly files: VocabularyFiles;
+  /** Of `files`. */
+  readonly tokenizer: Tokenizer;
 }
 
 /** Older folders' files as they are converted. Throws ConfigError where one is missing, DataError where one is broken. */
@@ -64,13 +66,34 @@ export function addTokens(files: VocabularyFiles, tokenizer: Tokenizer, tokens: 
   const added = tokens
     .filter((token) => !known.includes(token))
     .map((token, i) => addedToken(tokenizer.vocabSize + i, token, true));
-  if (added.length > 0) checkIds(files['tokenizer.json'], tokenizer);
-  return {
-    added,
-    known,
-    pieces: known.filter((token) => !matched.has(token)),
-    files: added.length > 0 ? filesWith(files, added) : files,
-  };
+  const pieces = known.filter((token) => !matched.has(token));
+  if (added.length === 0) return { added, known, pieces, files, tokenizer };
+  checkIds(files['tokenizer.json'], tokenizer);
+  const grown = filesWith(files, added);
+  const { 'tokenizer.json': definition, 'tokenizer_config.json': config } = grown;
+  return { added, known, pieces, files: grown, tokenizer: new Tokenizer(definition, config) };
+}
+
+/** The tokenizer that training with these tokens has, from that of the model in `folder`; with `additionNotes`. */
+export function tokenizerWith(
+  folder: string,
+  tokenizer: Tokenizer,
+  tokens: readonly string[] = [],
+): { readonly tokenizer: Tokenizer; readonly notes: readonly string[] } {
+  if (tokens.length === 0) return { tokenizer, notes: [] };
+  const addition = addTokens(readVocabularyFiles(folder), tokenizer, tokens);
+  return { tokenizer: addition.tokenizer, notes: additionNotes(addition) };
+}
+
+/** For people: which tokens are new, and which were there. */
+export function additionNotes({ added, known, pieces }: TokenAddition): string[] {
+  const whole = known.filter((token) => !pieces.includes(token));
+  const listed = [
+    ['added to the vocabulary', added.map(({ id, content }) => `${content} (${id})`)],
+    ['in the vocabulary already, left as they are', whole],
+    ['in the vocabulary already, left as they are: ordinary pieces, not matched whole', pieces],
+  ] as const;
+  return listed.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join(', ')}`] : []));
 }
 
 /** `tokenizers` counts ids instead of reading them: where some are left out, it gives new tokens those of others. */

@@ -79,22 +79,22 @@ const oneWordBits = 32;
 const wordBits = 30;
 const ones = 2 ** wordBits - 1;
 
-/** Reused by `lcsLength`; all zeros between calls. */
+/** Reused by all calls, all zeros between them: as long as the vocabulary, which may be large where texts are short. */
 let sharedTable = new Int32Array(1024);
 
 /** Length of the longest common subsequence of two coded texts. */
 export function lcsLength(a: Int32Array, b: Int32Array): number {
   const [pattern, text] = a.length <= b.length ? [a, b] : [b, a];
-  const size = tableSize(pattern);
-  if (size > sharedTable.length) sharedTable = new Int32Array(Math.max(size, 2 * sharedTable.length));
-  const length = fillTable(pattern, sharedTable)(text);
-  for (const code of pattern) sharedTable[code] = 0;
-  return length;
+  return lcsLengths(pattern, [text])[0]!;
 }
 
-/** `lcsLength` of one text with many: the pattern is prepared once. Memory: four bytes for each code in use. */
-export function lcsMatcher(pattern: Int32Array): (text: Int32Array) => number {
-  return fillTable(pattern, new Int32Array(tableSize(pattern)));
+/** `lcsLength` of one text with each of many: the pattern is prepared once. */
+export function lcsLengths(pattern: Int32Array, texts: readonly Int32Array[]): number[] {
+  const size = tableSize(pattern);
+  if (size > sharedTable.length) sharedTable = new Int32Array(Math.max(size, 2 * sharedTable.length));
+  const lengths = texts.map(fillTable(pattern, sharedTable));
+  for (const code of pattern) sharedTable[code] = 0;
+  return lengths;
 }
 
 function tableSize(codes: Int32Array): number {

@@ -21,22 +21,27 @@ const stop = '(?![,&]+[NDx])(?=$|[-,.;()&LSsc])';
 
 // What stands between a name and its score. After the last two a score needs a scale: an answer may *be* 8, or get it.
 const named = new RegExp(
-  `[LS](?<own>f?n?(?:\\(c\\)|c)?)(?<by>[(c]*:[(c:]*|-|va?|[vi]?a?cfa?|i?a?|\\()[ND]${stop}`,
+  `[LS](?<own>f?n?(?:\\(c\\)|m?c)?)(?<by>[(c]*:[(c:]*|-|m?va?|m?[vi]?a?cfa?|m?i?a?|\\()[ND]${stop}`,
   'g',
 );
 const reversed = /(?<before>a|cf|)[ND]f[LS]/g;
-const bareStart = /^(?:[^:NDxsLS]*[ct][:(]*|w{0,2}g)?\(*(?=s)/;
+const bareStart = /^(?:[^:NDxsLS]*[ct][:(]*|[wm]{0,2}g)?\(*(?=s)/;
 const bareNext = new RegExp(`[,;.&)g]*s(?<by>f?c?(?:[:(]*:[(c:]*|[iv]?a?))[ND]${stop}`, 'y');
 
 /** Scores beside the names of their answers. */
 export function namedScores(line: string): SideScore[] {
   const tokens = verdictTokens(line);
   const kinds = kindsOf(tokens);
+  // Where the last score that was given ends: "give Assistant 1 an 8 and Assistant 2 a 7".
+  let givenEnd = kinds.length;
   const forward = [...kinds.matchAll(named)].flatMap((match) => {
+    const end = match.index + match[0].length;
     const name = tokens[match.index]!;
-    const score = tokens[match.index + match[0].length - 1]!;
+    const score = tokens[end - 1]!;
     const { own, by } = match.groups as { own: string; by: string };
-    const isSaid = /[:v-]|cf/.test(by) || own.includes('c') || name.kind === 'S' || score.isScaled;
+    const isGiven = kinds[match.index - 1] === 'g' || /^[,;&]{1,2}$/.test(kinds.slice(givenEnd, match.index));
+    if (isGiven || name.kind === 'S') givenEnd = end;
+    const isSaid = isGiven || /[:v-]|cf/.test(by) || own.includes('c') || name.kind === 'S' || score.isScaled;
     return isSaid ? scoreFor(name.side!, score) : [];
   });
   const backward = [...kinds.matchAll(reversed)].flatMap((match) => {
@@ -65,6 +70,32 @@ function bareScores(tokens: readonly VerdictToken[], kinds: string): SideScore[]
 }
 
 export const coversBoth = (found: readonly SideScore[]): boolean => new Set(found.map(({ side }) => side)).size === 2;
+
+const withName = '(?:L\\([ND]\\)|[ND](?:fL|\\(L\\)))';
+const pairWithNames = new RegExp(`c[wmit]{0,3}:?${withName}[,;&]{1,2}${withName}(?=$|[,.;])`);
+
+/** "Scores: 8 for Assistant 1 and 7 for Assistant 2", "ratings: Assistant 1 (8), Assistant 2 (7)". */
+export function announcedWithNames(line: string): SideScore[] {
+  const tokens = verdictTokens(line);
+  const match = pairWithNames.exec(kindsOf(tokens));
+  if (!match) return [];
+  const inside = tokens.slice(match.index, match.index + match[0].length);
+  const names = inside.filter(({ kind }) => kind === 'L');
+  const scores = inside.filter(({ kind }) => kind === 'N' || kind === 'D');
+  return names.flatMap((name, i) => scoreFor(sideOfLetter(name), scores[i]!));
+}
+
+const both = new RegExp(`b[no]?(?<by>m?(?:va?|[vi]?a?cfa?|:)|m?i?a?)[ND]${stop}`);
+
+/** "Both assistants receive a score of 8": the same score for either answer. */
+export function bothScored(line: string): SideScore[] {
+  const tokens = verdictTokens(line);
+  const match = both.exec(kindsOf(tokens));
+  if (!match) return [];
+  const score = tokens[match.index + match[0].length - 1]!;
+  const isSaid = /[v:]|cf/.test(match.groups?.['by'] ?? '') || score.isScaled;
+  return isSaid ? [...scoreFor(0, score), ...scoreFor(1, score)] : [];
+}
 
 /** Nothing where a comma makes two numbers of it that are no decimal, such as 8.5,7.5. */
 function scoreFor(side: Side, { value, scale }: VerdictToken): SideScore[] {
@@ -126,6 +157,13 @@ function scoresBy(form: RegExp, line: string): FoundScore[] {
 export function headingSide(line: string): Side | undefined {
   const tokens = verdictTokens(line);
   return /^(?:L(?:f?[nw]?$|:)|s:?$)/.test(kindsOf(tokens)) ? sideOfLetter(tokens[0]!) : undefined;
+}
+
+/** The answer that a line begins with, and that is the only one in it: "Assistant 1 is brief. Score: 7". */
+export function lineSide(line: string): Side | undefined {
+  const tokens = verdictTokens(line);
+  const first = /^a?L/.test(kindsOf(tokens)) ? tokens.find(({ kind }) => kind === 'L') : undefined;
+  return first && sideOfLetter(first);
 }
 
 /** Scores of a line that names no answer, or the one under whose heading it stands and no other. */

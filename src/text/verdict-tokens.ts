@@ -6,7 +6,8 @@
  *   N number    D number with a comma in it: 8.5, or 8 and 7    x a number that is no score
  *   L name of an answer    S the same with a word for scores in it ("Score A")    s a letter that may be such a name
  *   c word for scores    t "overall", "total"    v "scored", "deserves"    i "is", "gets"    g "give"    a article
- *   f "for", "of", "to"    n "answer"    o "first"    e "one"    & "and", "because"    : , ; . - ( ) such punctuation
+ *   f "for", "of", "to"    n "answer"    o "first"    e "one"    b "both"    m "would"    & "and", "because"
+ *   : , ; . - ( ) such punctuation
  *   w anything else
  */
 
@@ -30,13 +31,15 @@ const words: Readonly<Record<string, string>> = {
   c: 'score scores rating ratings grade grades verdict 得分 评分 打分 分数 总分',
   n: 'assistant assistants answer answers response responses reply replies model models option options candidate candidates output outputs system systems 助手 助理 回答 答案 回复 答复 模型 选项',
   t: 'overall total final 总体 总评 综合 最终',
-  v: 'scored deserves earns earned rated 得到 获得 得 打',
-  i: 'is are was were gets got receives received at 为 是',
-  g: 'give gave rate award 给',
+  v: 'scored deserves deserve earns earn earned rated 得到 获得 得 打',
+  i: 'is are was were be gets get got receives receive received at as 为 是',
+  g: 'give gave giving rate award assign 给',
   f: 'for of to 的',
   a: 'a an the',
   o: 'first second 1st 2nd 第一个 第二个 第一 第二 第1个 第2个',
   e: 'one two 一 二',
+  b: 'both',
+  m: 'would will should',
   s: '甲 乙',
   '&': 'and but because since while whereas vs versus respectively 和 与 及 而 但 因',
 };

@@ -3,15 +3,20 @@
  * in a form that says it is one (verdict-forms.ts); numbers in the reasoning are never taken for scores, and a text that
  * names two different scores for the same answer is unreadable rather than half believed.
  * Where the verdict is looked for: first what the judge marked as such ([[8]], the first line, "Final scores", a heading
- * "Scores:"), then everything else. Scores given again and again are one, as long as they agree.
+ * "Scores:"), then everything else. Scores given again and again are one, as long as they agree. One score said of both
+ * answers counts where nothing else is said.
+ * Which scores there can be is the caller's to say: what the judge was asked for, or what an old file may hold.
  */
 import {
+  announcedWithNames,
   announcesScores,
   beginsWithVerdict,
+  bothScored,
   coversBoth,
   type FoundScore,
   headingSide,
   isFinal,
+  lineSide,
   namedScores,
   pairAfterWord,
   type SideScore,
@@ -32,49 +37,60 @@ export interface Unreadable {
 export type PairVerdict = { readonly scores: readonly [number, number] } | Unreadable;
 export type SingleVerdict = { readonly score: number } | Unreadable;
 
+/** Both ends are scores; halves and the like between them too. A scale that is named ("7/10") must end at `highest`. */
+export interface ScoreRange {
+  readonly lowest: number;
+  readonly highest: number;
+}
+/** What our own judge is asked for. */
+export const oneToTen: ScoreRange = { lowest: 1, highest: 10 };
+/** What judges of other projects may have given, whatever they were asked for. */
+export const zeroToTen: ScoreRange = { lowest: 0, highest: 10 };
+
 /** Marked scores count before plain ones. */
 interface Found<T> {
   readonly marked: readonly T[];
   readonly plain: readonly T[];
 }
 
-export function readPairVerdict(text: string): PairVerdict {
-  const lines = spokenLines(text);
+export function readPairVerdict(text: string, range: ScoreRange = oneToTen): PairVerdict {
+  const lines = spokenLines(text, range);
   if (!Array.isArray(lines)) return lines;
   const { marked, plain } = findPairs(lines);
-  const found = coversBoth(marked) ? marked : [...marked, ...plain];
+  const said = coversBoth(marked) ? marked : [...marked, ...plain];
+  const found = said.length > 0 ? said : lines.map(withoutBrackets).flatMap(bothScored);
   if (found.length === 0) return { unreadable: 'no scores in a known form' };
-  const first = oneScore(
-    found.filter(({ side }) => side === 0),
-    'the first answer',
-  );
-  const second = oneScore(
-    found.filter(({ side }) => side === 1),
-    'the second answer',
-  );
+  const scoreOf = (side: Side, whose: string): SingleVerdict =>
+    oneScore(
+      found.filter((score) => score.side === side),
+      whose,
+      range,
+    );
+  const first = scoreOf(0, 'the first answer');
+  const second = scoreOf(1, 'the second answer');
   if ('unreadable' in first) return first;
   return 'unreadable' in second ? second : { scores: [first.score, second.score] };
 }
 
-export function readSingleVerdict(text: string): SingleVerdict {
-  const lines = spokenLines(text);
+export function readSingleVerdict(text: string, range: ScoreRange = oneToTen): SingleVerdict {
+  const lines = spokenLines(text, range);
   if (!Array.isArray(lines)) return lines;
   const { marked, plain } = findSingles(lines);
   const found = marked.length > 0 ? marked : plain;
-  return found.length === 0 ? { unreadable: 'no score in a known form' } : oneScore(found, 'the answer');
+  return found.length === 0 ? { unreadable: 'no score in a known form' } : oneScore(found, 'the answer', range);
 }
 
-function oneScore(found: readonly FoundScore[], whose: string): SingleVerdict {
+function oneScore(found: readonly FoundScore[], whose: string, { lowest, highest }: ScoreRange): SingleVerdict {
+  const wrongScale = (scale: number | undefined): boolean => scale !== undefined && scale !== highest;
   const texts = [...new Set(found.map(({ value, scale }) => `${value}${wrongScale(scale) ? ` of ${scale}` : ''}`))];
   if (texts.length === 0) return { unreadable: `no score for ${whose}` };
   if (texts.length > 1) return { unreadable: `different scores for ${whose}: ${texts.join(', ')}` };
   const { value, scale } = found[0]!;
-  if (wrongScale(scale)) return { unreadable: `the score of ${whose} is ${value} of ${scale}, not of 10` };
-  if (value < 1 || value > 10) return { unreadable: `the score of ${whose} is ${value}, outside 1–10` };
+  if (wrongScale(scale)) return { unreadable: `the score of ${whose} is ${value} of ${scale}, not of ${highest}` };
+  if (value < lowest || value > highest)
+    return { unreadable: `the score of ${whose} is ${value}, outside ${lowest}–${highest}` };
   return { score: value };
 }
-
-const wrongScale = (scale: number | undefined): boolean => scale !== undefined && scale !== 10;
 
 function findPairs(lines: readonly string[]): Found<SideScore> {
   const marked: SideScore[] = bracketedPairs(lines);
@@ -88,23 +104,29 @@ function findPairs(lines: readonly string[]): Found<SideScore> {
     if (i === 0) marked.push(...firstLinePair(lines));
     else if (i === lines.length - 1 || isUnderScores) found.push(...wholeLinePair(line));
     (isUnderScores || isFinal(line) ? marked : plain).push(...found);
-    isUnderScores = announcesScores(line) || (isUnderScores && found.length > 0);
+    const announces = announcesScores(line);
+    if (announces) marked.push(...linesOfOneScore(lines.slice(i + 1, i + 4)));
+    isUnderScores = announces || (isUnderScores && found.length > 0);
   });
   return { marked, plain };
 }
 
 /** What the line says of named answers, or, under a heading with an answer's name, of that one. */
 function scoresOfLine(line: string, section: Side | undefined): SideScore[] {
-  const named = [...pairAfterWord(line), ...namedScores(line)];
-  if (named.length > 0 || section === undefined) return named;
-  return scoresUnderHeading(line, section);
+  const named = [...pairAfterWord(line), ...namedScores(line), ...announcedWithNames(line)];
+  const side = lineSide(line) ?? section;
+  return named.length > 0 || side === undefined ? named : scoresUnderHeading(line, side);
 }
 
 /** Where two scores are asked for: "8 7", "Scores: 8 7", or one on the first line, one on the second, and no third. */
 function firstLinePair(lines: readonly string[]): SideScore[] {
   const line = withoutBrackets(lines[0]!);
   const pair = [...startingPair(line), ...(beginsWithVerdict(line) ? pairAfterWord(line) : [])];
-  if (pair.length > 0) return pair;
+  return pair.length > 0 ? pair : linesOfOneScore(lines);
+}
+
+/** One score on the first line, one on the second, and no third. */
+function linesOfOneScore(lines: readonly string[]): SideScore[] {
   const scores = lines.slice(0, 3).map((line) => wholeLineScore(withoutBrackets(line))[0]);
   const [first, second, third] = scores;
   if (!first || !second || third) return [];
@@ -141,32 +163,34 @@ function findSingles(lines: readonly string[]): Found<FoundScore> {
 }
 
 /** The judge's lines without its thinking, blank lines, Markdown, quotation marks and full-width forms. */
-function spokenLines(text: string): string[] | Unreadable {
+function spokenLines(text: string, { lowest, highest }: ScoreRange): string[] | Unreadable {
   const spoken = text
     .replace(/<think(?:ing)?>[\s\S]*?<\/think(?:ing)?>/gi, '')
     .replace(/^[\s\S]*<\/think(?:ing)?>/i, '');
   if (/<think(?:ing)?>/i.test(spoken)) return { unreadable: 'the judge was cut off while it was still thinking' };
+  // "Scores (1-10): 8 7": the scale that was asked for.
+  const askedScale = new RegExp(
+    `\\((?:out of ${highest}|(?:${lowest}|1)\\s*[-–—~]\\s*${highest}|满分${highest}分?)\\)`,
+    'gi',
+  );
   const lines = spoken
     .split(/\r?\n/)
-    .map(plainLine)
+    .map((line) => plainLine(line, askedScale))
     .filter((line) => line !== '');
   return lines.length === 0 ? { unreadable: 'the judge said nothing' } : lines;
 }
 
-function plainLine(line: string): string {
-  return (
-    line
-      .replaceAll('，', ', ')
-      .replace(/[\uFF01-\uFF5E]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
-      .replaceAll('\u2212', '-')
-      .replace(/(?<!\d)\*\*|\*\*(?!\d)|[`"“”]/g, '')
-      .replace(/[‘’]/g, "'")
-      .replace(/(?<!\w)'|'(?!\w)/g, '')
-      .replaceAll('_', ' ')
-      // "Scores (1-10): 8 7": the scale that was asked for.
-      .replace(/\((?:out of 10|1\s*[-–—~]\s*10|满分10分?)\)/gi, '')
-      .replace(/\s+/g, ' ')
-      .replace(/^(?:[\s>#|•]|[-*+]\s)+/, '')
-      .replace(/[\s|]+$/, '')
-  );
+function plainLine(line: string, askedScale: RegExp): string {
+  return line
+    .replaceAll('，', ', ')
+    .replace(/[\uFF01-\uFF5E]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
+    .replaceAll('\u2212', '-')
+    .replace(/(?<!\d)\*\*|\*\*(?!\d)|[`"“”]/g, '')
+    .replace(/[‘’]/g, "'")
+    .replace(/(?<!\w)'|'(?!\w)/g, '')
+    .replaceAll('_', ' ')
+    .replace(askedScale, '')
+    .replace(/\s+/g, ' ')
+    .replace(/^(?:[\s>#|•]|[-*+]\s)+/, '')
+    .replace(/[\s|]+$/, '');
 }

@@ -23,3 +23,16 @@ export const characters = (text: string): string[] => Array.from(text).filter((c
 
 /** The pieces between white space; none for an empty or blank text. */
 export const whitespaceWords = (text: string): string[] => text.split(space).filter((word) => word !== '');
+
+/** Each CJK character by itself, what stands between them whole. */
+export function splitCjk(word: string): string[] {
+  const units: string[] = [];
+  let joins = false;
+  for (const character of word) {
+    const single = isCjk(character);
+    if (joins && !single) units.push(`${units.pop()}${character}`);
+    else units.push(character);
+    joins = !single;
+  }
+  return units;
+}

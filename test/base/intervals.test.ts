@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrapMean, mean, pairedDifference } from '../../src/base/intervals.ts';
+import { bootstrapFigure, bootstrapMean, mean, pairedDifference } from '../../src/base/intervals.ts';
 import { Rng } from '../../src/base/rng.ts';
 
 describe('bootstrapMean', () => {
@@ -76,6 +76,31 @@ describe('bootstrapMean', () => {
     }
     expect(covered / 400).toBeGreaterThan(0.95 - 0.02 - 0.033);
     expect(covered / 400).toBeLessThan(0.95 + 0.033);
+  });
+});
+
+describe('bootstrapFigure', () => {
+  const values = Array.from({ length: 30 }, (_, i) => Math.sin(i));
+  const average = (drawn: Uint32Array) => mean([...drawn].map((at) => values[at]!));
+
+  it('has the interval of the mean where the figure is the mean', () => {
+    const { low, high } = bootstrapMean(values)!;
+    const bounds = bootstrapFigure(values.length, average);
+    expect(bounds.low).toBeCloseTo(low, 12);
+    expect(bounds.high).toBeCloseTo(high, 12);
+    expect(bounds.undefinedDraws).toBe(0);
+  });
+
+  it('leaves out draws without a figure, and counts them', () => {
+    // Two items, draws (0,0), (0,1), (1,0), (1,1): the first has none.
+    const { low, high, undefinedDraws } = bootstrapFigure(2, ([a = 0, b = 0]) => (a + b === 0 ? Number.NaN : a + b));
+    expect([low, high]).toEqual([1, 2]);
+    expect(undefinedDraws / 10_000).toBeCloseTo(0.25, 1);
+    expect(bootstrapFigure(2, () => Number.NaN, { draws: 5 })).toEqual({
+      low: Number.NaN,
+      high: Number.NaN,
+      undefinedDraws: 5,
+    });
   });
 });
 

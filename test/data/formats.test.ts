@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, DataError } from '../../src/base/errors.ts';
-import { alpacaPrompt, readConversations, toAlpaca, toMessagesJsonl, validateFile } from '../../src/data/formats.ts';
+import { alpacaPrompt, readConversations, toMessagesJsonl, validateFile } from '../../src/data/formats.ts';
 import type { Conversation } from '../../src/data/records.ts';
 import { temporaryFolder } from '../teacher/fixtures/make.ts';
 
@@ -165,9 +165,9 @@ describe('broken rows', () => {
       [
         'instruction: expected a string, got a number',
         'input: expected a string, got a number',
+        'history: expected a list of [user, assistant], got a string',
         'output: expected a string, got an array',
         'classification: expected true or false, got a string',
-        'history: expected a list of [user, assistant], got a string',
         'category: expected a string, got a number',
         'id: expected a string or a whole number below 2^53, got an object',
       ],
@@ -331,19 +331,5 @@ describe('writers', () => {
   test('messages rows are read back as they were', () => {
     const file = write('m.jsonl', toMessagesJsonl(conversations));
     expect(readConversations(file)).toEqual(conversations);
-  });
-
-  test('Alpaca rows are read back with all turns; where they came from is not kept', () => {
-    const file = write('a.json', toAlpaca(conversations));
-    expect(readConversations(file)).toEqual(
-      conversations.map((one, row) => ({ ...one, provenance: { source: 'imported', file, row } })),
-    );
-    expect(JSON.parse(toAlpaca(conversations))[1]).toEqual({
-      id: 'b',
-      language: 'zh',
-      instruction: '写',
-      input: '',
-      output: '字\u2028。',
-    });
   });
 });

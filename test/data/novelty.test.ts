@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { ConfigError } from '../../src/base/errors.ts';
+import { readJson } from '../../src/base/jsonl.ts';
 import { Rng } from '../../src/base/rng.ts';
-import { comparisonTokens, NoveltyFilter, SimilarTexts } from '../../src/data/novelty.ts';
+import { comparisonTokens, NoveltyFilter, parseThreshold, SimilarTexts } from '../../src/data/novelty.ts';
 import { rougeL } from '../../src/text/rouge.ts';
 
 const words = (from: number, count: number): string =>
@@ -96,6 +98,83 @@ test('SimilarTexts gives all above the threshold, in the order they came', () =>
     [0, 8 / 9],
     [2, 1],
   ]);
+});
+
+describe('the same rows as rouge_score (scripts/golden/novelty.py), F just under, at and just over the threshold', () => {
+  const golden = readJson('test/golden/novelty.json') as {
+    texts: string[];
+    /** Threshold → [row, row it is most similar to, 2 · LCS, tokens of both]. */
+    rejected: Record<string, [row: number, nearest: number, numerator: number, denominator: number][]>;
+  };
+
+  test.each(Object.keys(golden.rejected))('at %s', (threshold) => {
+    const filter = new NoveltyFilter(parseThreshold(threshold));
+    const found = golden.texts.flatMap((text, row) => {
+      const verdict = filter.offer(text);
+      return verdict.kept ? [] : [[row, verdict.nearest, verdict.f]];
+    });
+    const expected = golden.rejected[threshold]?.map(([row, nearest, numerator, denominator]) => {
+      return [row, golden.texts[nearest], numerator / denominator];
+    });
+    expect(expected?.length).toBeGreaterThan(50);
+    expect(found).toEqual(expected);
+  });
+});
+
+describe('SimilarTexts leaves nothing out', () => {
+  /** The table of the textbook. */
+  function slowLcs(a: readonly string[], b: readonly string[]): number {
+    let above = new Array<number>(b.length + 1).fill(0);
+    for (const left of a) {
+      const row = [0];
+      b.forEach((right, j) => {
+        row.push(left === right ? above[j]! + 1 : Math.max(above[j + 1]!, row[j]!));
+      });
+      above = row;
+    }
+    return above[b.length]!;
+  }
+
+  test.each(['0', '0.2', '0.5', '0.7', '0.75', '0.9', '1'])('above %s: as comparing all with all', (threshold) => {
+    const { numerator, denominator } = parseThreshold(threshold);
+    let similar = 0;
+    for (let seed = 0; seed < 30; seed++) {
+      const rng = new Rng('similar texts', threshold, seed);
+      const alphabet = [...'abcde', ...(seed % 3 === 0 ? '一二三' : '')].slice(0, 2 + (seed % 7));
+      const longest = [6, 14, 40][seed % 3]!;
+      const texts = new SimilarTexts({ numerator, denominator });
+      const added: ReturnType<typeof comparisonTokens>[] = [];
+      for (let i = 0; i < 40; i++) {
+        const text = Array.from({ length: rng.int(longest) }, () => alphabet[rng.int(alphabet.length)]).join(' ');
+        const one = comparisonTokens(text);
+        const expected = added.flatMap((other, order) => {
+          if (other.kind !== one.kind) return [];
+          const [lcs, sum] = [slowLcs(one.tokens, other.tokens), one.tokens.length + other.tokens.length];
+          return lcs > 0 && 2 * lcs * denominator > numerator * sum ? [{ order, lcs, sum, f: (2 * lcs) / sum }] : [];
+        });
+        expect(texts.above(text)).toEqual(expected);
+        similar += expected.length;
+        // Some are only asked for.
+        if (rng.int(4) === 0) continue;
+        texts.add(text);
+        added.push(one);
+      }
+    }
+    if (threshold === '1') expect(similar).toBe(0);
+    else expect(similar).toBeGreaterThan(50);
+  });
+});
+
+test('parseThreshold reads a decimal as the fraction it is', () => {
+  expect(parseThreshold('0.7')).toEqual({ numerator: 7, denominator: 10 });
+  expect(parseThreshold('.125')).toEqual({ numerator: 125, denominator: 1000 });
+  expect([parseThreshold('0'), parseThreshold('1.0')]).toEqual([
+    { numerator: 0, denominator: 1 },
+    { numerator: 10, denominator: 10 },
+  ]);
+  for (const wrong of ['', '.', '1.1', '70', '-0.5', '0,7', '7e-1', 'high', '0.1234567891']) {
+    expect(() => parseThreshold(wrong), wrong).toThrow(ConfigError);
+  }
 });
 
 test('comparisonTokens: characters of CJK texts, rouge tokens of Latin ones, words of others', () => {

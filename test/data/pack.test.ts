@@ -1,5 +1,9 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { holdOut, packTokens, planTraining, type TokenDocument } from '../../src/data/pack.ts';
+import { encodeDocuments, holdOut, packTokens, planTraining, type TokenDocument } from '../../src/data/pack.ts';
+import type { Conversation, ConversationTurn } from '../../src/data/records.ts';
+import { loadChatTemplate } from '../../src/text/chat-template.ts';
+import { loadTokenizer } from '../../src/text/tokenizer.ts';
 
 /** Documents of these lengths, all but the first token to be learned. */
 const documents = (...lengths: number[]): TokenDocument[] =>
@@ -13,6 +17,41 @@ const alike = (count: number): TokenDocument[] => documents(...Array.from({ leng
 const idsOf = (all: readonly TokenDocument[]): string[] => all.map(({ id }) => id);
 const byPlace = (all: readonly TokenDocument[]): string[] =>
   idsOf(all).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+
+describe('encodeDocuments', () => {
+  const folder = join(import.meta.dirname, '../golden/llama-tied');
+  const tokenizer = loadTokenizer(folder);
+  const template = loadChatTemplate(folder, tokenizer, 'chatml');
+  const encode = (weights: readonly (0 | undefined)[], maxTokens = 1000) => {
+    const messages = weights.flatMap((weight, i): ConversationTurn[] => [
+      { role: 'user', content: `Question ${i}?` },
+      { role: 'assistant', content: `Answer ${i}.`, ...(weight === 0 ? { weight } : {}) },
+    ]);
+    const conversation: Conversation = { id: 'x', messages, provenance: { source: 'seed' } };
+    return encodeDocuments([conversation], tokenizer, template, maxTokens);
+  };
+  /** What is learned, as text. */
+  const learned = ({ documents: [document] }: ReturnType<typeof encode>): string =>
+    tokenizer.decode(document?.ids.filter((_, i) => document.labelMask[i] === 1) ?? []);
+
+  it('leaves answers of weight 0 in and does not learn them', () => {
+    const [all, some] = [encode([undefined, undefined, undefined]), encode([0, undefined, 0])];
+    expect(learned(all)).toMatch(/^Answer 0\..*Answer 1\..*Answer 2\./s);
+    expect(learned(some)).toMatch(/^Answer 1\./);
+    expect(learned(some)).not.toMatch(/Answer [02]/);
+    expect(some.documents[0]?.ids).toEqual(all.documents[0]?.ids);
+    expect(some.receipt.labelTokens).toBe(some.documents[0]?.labelMask.reduce((sum, flag) => sum + flag, 0));
+  });
+
+  it('drops what loses its last answer to learn when it is cut', () => {
+    const whole = encode([0, undefined]);
+    const { receipt } = encode([0, undefined], whole.receipt.tokens - 1);
+    expect(receipt).toMatchObject({
+      kept: 0,
+      dropped: [{ message: 'x: no token to learn (empty answer, or weight 0)' }],
+    });
+  });
+});
 
 describe('holdOut', () => {
   it('parts the documents: none in both, none lost, each part in the given order', () => {

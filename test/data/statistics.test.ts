@@ -69,5 +69,30 @@ test('no rows have lengths of 0, which JSON can say', () => {
     answerLength: { mean: 0, median: 0, p95: 0, max: 0 },
     teacher: 't',
     rejected: {},
+    figures: { lengths: [], verbNouns: { instructions: {}, answers: {} } },
   });
+});
+
+test('what is drawn: lengths of English answers in words and of Chinese ones in characters, verbs and nouns of both', () => {
+  const chinese = conversation('天很蓝。', {
+    language: 'zh',
+    messages: [
+      { role: 'user', content: '写一首诗。' },
+      { role: 'assistant', content: '天很蓝。' },
+    ],
+  });
+  const { figures } = dataStatistics('x', [conversation('Plants need water.'), chinese], { teacher: 't' });
+  const counted = figures?.lengths.map(({ unit, answers, bins }) => [
+    unit,
+    answers,
+    bins.filter(({ count }) => count > 0),
+  ]);
+  expect(counted).toEqual([
+    ['words', 1, [{ from: 3, to: 3, count: 1 }]],
+    ['characters', 1, [{ from: 4, to: 4, count: 1 }]],
+  ]);
+  const { instructions, answers } = figures!.verbNouns;
+  expect(instructions?.zh?.pairs).toEqual([{ verb: '写', noun: '诗', count: 1 }]);
+  expect(instructions?.en).toMatchObject({ texts: 1, withVerb: 0, pairs: [] });
+  expect(answers?.en?.pairs).toEqual([{ verb: 'need', noun: 'water', count: 1 }]);
 });

@@ -219,6 +219,42 @@ function statistics(rng: Rng): ReportInput['data'][number] {
     answerLength: { mean: 46.25, median: 38, p95: 112, max: 139 },
     teacher: 'builtin:smollm2-135m-instruct',
     rejected: { 'too similar': 57, 'too short': 12, 'wrong language': 9 },
+    figures: figures(rows),
+  };
+}
+
+function figures(rows: number): NonNullable<ReportInput['data'][number]['figures']> {
+  const verbNouns = (pairs: readonly (readonly [string, string, number])[]) => {
+    const listed = pairs.map(([verb, noun, count]) => ({ verb, noun, count }));
+    const withPair = listed.reduce((sum, { count }) => sum + count, 0);
+    return {
+      texts: withPair + 40,
+      withVerb: withPair + 25,
+      withPair,
+      uniqueVerbs: listed.length,
+      uniquePairs: listed.length,
+      frequentPairs: listed.filter(({ count }) => count > 10).length,
+      top: listed.map(({ verb, noun, count }) => ({ verb, count, nouns: [{ noun, count }] })),
+      pairs: listed,
+    };
+  };
+  const bins = Array.from({ length: 12 }, (_, i) => ({ from: 10 * i, to: 10 * i + 9, count: 40 - 3 * i }));
+  return {
+    lengths: [
+      { unit: 'words', answers: rows - 131, bins: [...bins, { from: 120, count: 7 }] },
+      { unit: 'characters', answers: 131, bins },
+    ],
+    verbNouns: {
+      instructions: {
+        en: verbNouns([
+          ['write', 'story', 31],
+          ['name', 'reason', 14],
+          ['explain', 'difference', 9],
+        ]),
+        zh: verbNouns([['写', '作文', 12]]),
+      },
+      answers: { en: verbNouns([['need', 'water', 2]]) },
+    },
   };
 }
 

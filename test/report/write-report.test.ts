@@ -30,6 +30,24 @@ const textOf = (report: Written) => documentOf(report).querySelector('body')!.te
 const script = `</textarea></style><script src="https://evil.example/x.js"></script><img src=x onerror="alert('1')">`;
 const hostile = `${script} " ' \`\`\`\` | **bold** [link](https://evil.example) url(https://evil.example)`;
 
+const hostileFigures: NonNullable<ReportInput['data'][number]['figures']> = {
+  lengths: [],
+  verbNouns: {
+    answers: {
+      en: {
+        texts: 3,
+        withVerb: 3,
+        withPair: 3,
+        uniqueVerbs: 1,
+        uniquePairs: 1,
+        frequentPairs: 0,
+        top: [{ verb: hostile, count: 3, nouns: [{ noun: hostile, count: 3 }] }],
+        pairs: [{ verb: hostile, noun: hostile, count: 3 }],
+      },
+    },
+  },
+};
+
 function hostileInput(): ReportInput {
   const input = makeInput({ english: 14, chinese: 4 });
   const rows = input.evaluation.rows.map((row) => ({
@@ -56,6 +74,7 @@ function hostileInput(): ReportInput {
       byLanguage: { [hostile]: 3 },
       byCategory: { [hostile]: 3 },
       rejected: { [hostile]: 1 },
+      figures: hostileFigures,
     })),
     evaluation: { rows, summary: summarize(rows) },
     costs: input.costs.map((cost) => ({ ...cost, stage: hostile })),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Rng } from '../../src/base/rng.ts';
-import { readPairVerdict, readSingleVerdict } from '../../src/text/verdict.ts';
+import { readPairVerdict, readSingleVerdict, zeroToTen } from '../../src/text/verdict.ts';
 
 /** [the judge's text, the two scores] */
 const pairs: [string, number, number][] = [
@@ -102,6 +102,21 @@ const pairs: [string, number, number][] = [
   ['答案一：8/10；答案二：7/10', 8, 7],
   ['第一个回答：8分\n第二个回答：7分（满分10分）', 8, 7],
   ['回答B有2处错误。\n评分如下：\n回答A：8分\n回答B：6分', 8, 6],
+  // In prose.
+  ['Assistant 1 is clear. I would rate Assistant 1 an 8 and Assistant 2 a 7.', 8, 7],
+  ['I would give Assistant 1 an 8, and Assistant 2 a 7.5.', 8, 7.5],
+  ['I would score Assistant 1 as 8 and Assistant 2 as 7.', 8, 7],
+  ['Assistant 1 would receive a score of 8 out of 10, and Assistant 2 would get a 7 out of 10.', 8, 7],
+  ['Assistant 1 would deserve an 8 and Assistant 2 should get a score of 7.', 8, 7],
+  ['Score: 8 for Assistant 1 and 7 for Assistant 2.', 8, 7],
+  ['So the scores would be 8 for the first answer and 7 for the second answer.', 8, 7],
+  ['My scores are 7 (Assistant 2) and 8 (Assistant 1).', 8, 7],
+  ['My ratings: Assistant 1 (8), Assistant 2 (7).', 8, 7],
+  ["Assistant 1's answer is clear. Score: 8/10\nAssistant 2's answer has 3 mistakes. Score: 7/10", 8, 7],
+  ['The first is right.\nScores:\n8\n7\nThe second is not.', 8, 7],
+  ['Both assistants receive a score of 8.', 8, 8],
+  ['I would rate both assistants 8 out of 10.', 8, 8],
+  ['Assistant 1: 8, Assistant 2: 7. In style they both deserve a 9.', 8, 7],
   // Reasoning in tags is not the verdict.
   ['<think>Maybe 3 4? Score A: 3, Score B: 4.</think>\n8 7', 8, 7],
   ['Maybe Score A: 3, Score B: 4.\n</think>\n\n8 7', 8, 7],
@@ -146,6 +161,11 @@ const unreadablePairs: [string, RegExp][] = [
   ['Rate them on a scale of 1 to 10, rating 1 - 10.', /no scores/],
   ['The text quotes\n3 4\nin the middle of the reasoning.', /no scores/],
   ['Answer A: 7-8, Answer B: 6-7', /no scores/],
+  ['I would give Assistant 1 2 points less, and Assistant 2 3 points more.', /no scores/],
+  ['There were 2 for Assistant 1 and 3 for Assistant 2.', /no scores/],
+  ['Assistant 1 (3) and Assistant 2 (4) counted the apples.', /no scores/],
+  ['Both assistants are 8 years old, or get 3.', /no scores/],
+  ['Scores:\n8\n7\n6', /no scores/],
   ['Answer A: 8', /no score for the second answer/],
   ['Overall, Assistant 2: 7/10', /no score for the first answer/],
   ['0 0', /the first answer is 0, outside 1–10/],
@@ -186,6 +206,31 @@ describe('readPairVerdict', () => {
     for (const form of forms)
       for (let a = 1; a <= 10; a += 0.5)
         for (let b = 1; b <= 10; b += 0.5) expect(readPairVerdict(form(a, b))).toEqual({ scores: [a, b] });
+  });
+});
+
+describe('a range of scores', () => {
+  it.each<[string, number, number]>([
+    ['0 10\nThe first wrote nothing.', 0, 10],
+    ['0.5 0', 0.5, 0],
+    ['Assistant 1: 0/10\nAssistant 2: 8/10', 0, 8],
+    ['Scores (0-10): 0 7', 0, 7],
+    ['Scores (1-10): 0 7', 0, 7],
+    ['回答A：0分，回答B：7分', 0, 7],
+  ])('from 0 reads %j', (text, first, second) => {
+    expect(readPairVerdict(text, zeroToTen)).toEqual({ scores: [first, second] });
+  });
+
+  it('holds its ends, and the scale that the text names', () => {
+    const unreadable = (reason: RegExp) => ({ unreadable: expect.stringMatching(reason) });
+    expect(readPairVerdict('-1 8', zeroToTen)).toEqual(unreadable(/is -1, outside 0–10/));
+    expect(readPairVerdict('8 11', zeroToTen)).toEqual(unreadable(/is 11, outside 0–10/));
+    expect(readSingleVerdict('0', zeroToTen)).toEqual({ score: 0 });
+    const oneToFive = { lowest: 1, highest: 5 };
+    expect(readPairVerdict('4/5 3/5', oneToFive)).toEqual({ scores: [4, 3] });
+    expect(readPairVerdict('Scores (1-5): 4 3', oneToFive)).toEqual({ scores: [4, 3] });
+    expect(readPairVerdict('8/10 7/10', oneToFive)).toEqual(unreadable(/is 8 of 10, not of 5/));
+    expect(readSingleVerdict('6', oneToFive)).toEqual(unreadable(/is 6, outside 1–5/));
   });
 });
 

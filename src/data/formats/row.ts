@@ -4,7 +4,7 @@
  */
 import type { Message } from '../../base/message.ts';
 import { isObject, kindOf } from '../../base/rows.ts';
-import type { Provenance } from '../records.ts';
+import type { ConversationTurn, Provenance } from '../records.ts';
 
 /** Takes one issue: path inside the row, and what was expected and found. */
 export type Report = (path: string, message: string) => void;
@@ -12,7 +12,7 @@ export type Report = (path: string, message: string) => void;
 export type Members = Readonly<Record<string, unknown>>;
 
 /** A turn with the path to its text. */
-export interface Turn extends Message {
+export interface Turn extends ConversationTurn {
   readonly path: string;
 }
 
@@ -22,15 +22,57 @@ export interface RowReading {
   readonly provenance?: Provenance | undefined;
 }
 
-/** One of the shapes of files. */
-export interface Shape {
-  readonly name: 'alpaca' | 'messages' | 'sharegpt';
-  /** The members by which its rows are recognised. */
-  readonly signature: readonly string[];
+/** An answer of a comparison; without a score, its place in the list is its rank. */
+export interface AnswerReading {
+  readonly content: string;
+  readonly path: string;
+  readonly score?: number | undefined;
+  readonly source?: string | undefined;
+}
+
+/** A comparison as it was read; meaningless where something was reported. */
+export interface PreferenceReading {
+  readonly prompt: readonly Turn[];
+  readonly answers: readonly AnswerReading[];
+  /** `scores`: the highest is the best. `order`: the first is. */
+  readonly rankedBy: 'scores' | 'order';
+  readonly margin?: number | undefined;
+  readonly provenance?: Provenance | undefined;
+}
+
+interface ShapeOf<Kind extends string, Name extends string, Reading> {
+  readonly kind: Kind;
+  readonly name: Name;
+  /** Whether a row is of this shape, by the members it has. */
+  matches(members: Members): boolean;
   /** Its rows, for people. */
   readonly example: string;
-  read(members: Members, report: Report): RowReading;
+  read(members: Members, report: Report): Reading;
 }
+
+export type ConversationShape = ShapeOf<
+  'conversations',
+  'alpaca' | 'messages' | 'prompt-completion' | 'sharegpt',
+  RowReading
+>;
+export type PreferenceShape = ShapeOf<
+  'preferences',
+  'comparison-pairs' | 'comparison-v1' | 'comparison-v2' | 'preference',
+  PreferenceReading
+>;
+
+/** One of the shapes of files. */
+export type Shape = ConversationShape | PreferenceShape;
+
+/** What a form makes of a record: its rows, or why it cannot say it. `ties`: twos of answers that it leaves out. */
+export type Written = { readonly rows: readonly object[]; readonly ties?: number } | { readonly problem: string };
+
+/** Tables write null where there is nothing. */
+export const isThere = (value: unknown): boolean => value !== undefined && value !== null;
+
+/** Whether a row has all of these members, and something in them. */
+export const hasAll = (members: Members, ...names: readonly string[]): boolean =>
+  names.every((name) => isThere(members[name]));
 
 /** A string that must be there; '' where it is not. */
 export function requiredString(members: Members, name: string, report: Report, path: string = name): string {
@@ -47,8 +89,7 @@ export function optionalString(
   report: Report,
   path: string = name,
 ): string | undefined {
-  const value = members[name];
-  if (value === undefined || value === null) return undefined;
+  if (!isThere(members[name])) return undefined;
   return requiredString(members, name, report, path);
 }
 
@@ -72,8 +113,40 @@ export function mapObjects<T>(
   });
 }
 
+/** A number that may be missing or null. */
+export function optionalNumber(
+  members: Members,
+  name: string,
+  report: Report,
+  path: string = name,
+): number | undefined {
+  const value = members[name];
+  if (!isThere(value)) return undefined;
+  if (typeof value === 'number') return value;
+  report(path, `expected a number, got ${kindOf(value)}`);
+  return undefined;
+}
+
 /** An optional system turn, then user and assistant in turn, none of them empty, the last the assistant's. */
 export function checkTurns(turns: readonly Turn[], listPath: string, report: Report): void {
+  const spoken = checkOrder(turns, report);
+  const last = spoken.at(-1);
+  if (last === undefined) report(listPath, 'expected a turn of the user and one of the assistant, found neither');
+  else if (last.role !== 'assistant')
+    report(last.path, `expected the last turn to be the assistant's, got the ${last.role}'s`);
+  else if (spoken.every(({ role, weight }) => role === 'user' || weight === 0))
+    report(listPath, 'expected an answer to learn, found none but with weight 0');
+}
+
+/** The same where the answer is still to come: the last turn is the user's. */
+export function checkPrompt(turns: readonly Turn[], listPath: string, report: Report): void {
+  const last = checkOrder(turns, report).at(-1);
+  if (last === undefined) report(listPath, 'expected a turn of the user, found none');
+  else if (last.role !== 'user') report(last.path, `expected the last turn to be the user's, got the ${last.role}'s`);
+}
+
+/** Returns the turns but for the system's. */
+function checkOrder(turns: readonly Turn[], report: Report): readonly Turn[] {
   for (const { role, content, path } of turns) {
     if (content.trim() === '') report(path, role === 'assistant' ? 'empty answer' : `empty ${role} turn`);
   }
@@ -85,8 +158,5 @@ export function checkTurns(turns: readonly Turn[], listPath: string, report: Rep
     // Goes on from what is there: one turn too many is one issue.
     if (role !== 'system') expected = role === 'user' ? 'assistant' : 'user';
   }
-  const last = spoken.at(-1);
-  if (last === undefined) report(listPath, 'expected a turn of the user and one of the assistant, found neither');
-  else if (last.role !== 'assistant')
-    report(last.path, `expected the last turn to be the assistant's, got the ${last.role}'s`);
+  return spoken;
 }

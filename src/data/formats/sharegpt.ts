@@ -1,12 +1,22 @@
 /**
  * ShareGPT's rows, as FastChat and its successors write them: `{conversations: [{from, value}]}`, sometimes with a
- * `system` prompt beside the list. Turns of tools and functions are refused: a conversation here has none.
+ * `system` prompt beside the list. Turns of tools and functions are refused: a conversation here has none. Raw dumps,
+ * with HTML in them and turns out of order, are for `data import`.
  */
 import type { Message } from '../../base/message.ts';
-import { checkTurns, mapObjects, optionalString, type Report, requiredString, type Shape, type Turn } from './row.ts';
+import type { Conversation } from '../records.ts';
+import {
+  type ConversationShape,
+  checkTurns,
+  mapObjects,
+  optionalString,
+  type Report,
+  requiredString,
+  type Turn,
+} from './row.ts';
 
 /** Who speaks, by the names that the sites it was collected from gave. */
-const speakers: ReadonlyMap<string, Message['role']> = new Map([
+export const speakers: ReadonlyMap<string, Message['role']> = new Map([
   ['human', 'user'],
   ['user', 'user'],
   ['gpt', 'assistant'],
@@ -17,9 +27,10 @@ const speakers: ReadonlyMap<string, Message['role']> = new Map([
   ['system', 'system'],
 ]);
 
-export const shareGptShape: Shape = {
+export const shareGptShape: ConversationShape = {
+  kind: 'conversations',
   name: 'sharegpt',
-  signature: ['conversations'],
+  matches: (members) => Object.hasOwn(members, 'conversations'),
   example: 'ShareGPT {"conversations": [{"from", "value"}]}',
   read(members, report) {
     let isSound = Array.isArray(members['conversations']);
@@ -41,3 +52,15 @@ export const shareGptShape: Shape = {
     return { turns: all };
   },
 };
+
+const names: Record<Message['role'], string> = { system: 'system', user: 'human', assistant: 'gpt' };
+
+/** Where the row came from is not part of the form and is left out. */
+export function toShareGptRow({ id, messages, language, category }: Conversation): object {
+  return {
+    id,
+    language,
+    category,
+    conversations: messages.map(({ role, content }) => ({ from: names[role], value: content })),
+  };
+}
