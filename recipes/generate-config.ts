@@ -28,6 +28,24 @@ export const generateSchema = z.strictObject({
   seed: z.number().int().default(1),
 });
 
+export const answerSchema = z.strictObject({
+  teacher: teacherConfigSchema,
+  maxTokens: positive.default(1024).describe('longest answer'),
+  cut: z
+    .enum(['drop', 'longer', 'keep'])
+    .default('drop')
+    .describe(
+      'an answer that ends at maxTokens: left out, asked for with up to four times as many, or kept and marked',
+    ),
+});
+
+export type AnswerConfig = z.infer<typeof answerSchema>;
+
+export const translateSchema = answerSchema.extend({
+  to: z.string().regex(/^[a-z]{2,3}$/, 'expected the code of a language, such as zh or de'),
+  translationTokens: positive.default(1024).describe('longest translated task'),
+});
+
 export type GenerateConfig = z.infer<typeof generateSchema>;
 
 /** The project's own English seed tasks. */

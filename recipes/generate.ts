@@ -22,7 +22,7 @@ export async function run(
 ): Promise<MadeData> {
   const { ledger, budgetUsd, signal, progress } = context;
   const teacher = await context.teacher(config.teacher);
-  assertMaySpend([{ teacher, calls: plannedGeneration(config, seeds, teacher.model) }], context);
+  assertMaySpend([{ teacher, calls: plannedGeneration(config, seeds, teacher) }], context);
   const ask = { teacher, ledger, budgetUsd, signal };
   const conversations = [];
   const rejects = [];
@@ -46,5 +46,6 @@ export async function run(
     conversations.push(...answered.conversations);
     rejects.push(...made.rejects, ...answered.rejects);
   }
-  return writeMadeData(folder, { name: 'generated', teacher: teacher.name, conversations, rejects });
+  const made = [...conversations.map((conversation) => ({ conversation })), ...rejects.map((reject) => ({ reject }))];
+  return writeMadeData(folder, { name: 'generated', teacher: teacher.name }, made);
 }

@@ -4,32 +4,77 @@
  * counted as well.
  */
 import { ConfigError } from '../src/base/errors.ts';
-import { alpacaPrompt, type Question, readQuestions, readSeeds, type Seed } from '../src/data/formats.ts';
+import { alpacaPrompt, type Question, readQuestions, type Seed } from '../src/data/formats.ts';
+import { streamTasks } from '../src/data/tasks.ts';
 import { planJudgeRequests } from '../src/evaluate/judge.ts';
 import { planAnswerRequests } from '../src/generate/answers.ts';
 import { planInstructionRequests } from '../src/generate/instructions.ts';
 import type { TeacherConfig } from '../src/teacher/open-teacher.ts';
 import { costUsd, upperBoundUsd } from '../src/teacher/prices.ts';
 import { usd } from '../src/teacher/spending.ts';
-import type { Price, Teacher, TeacherRequest } from '../src/teacher/teacher.ts';
+import type { Teacher, TeacherRequest } from '../src/teacher/teacher.ts';
 import type { RunContext } from './context.ts';
 import { chooseQuestions } from './evaluate.ts';
-import type { GenerateConfig } from './generate-config.ts';
+import type { AnswerConfig, GenerateConfig } from './generate-config.ts';
 import type { RunConfig } from './run-config.ts';
 import { shownExamples } from './shown-examples.ts';
 
 export interface PlannedCalls {
-  readonly requests: readonly TeacherRequest[];
-  /** Tokens a request's prompt may have besides what stands in it: texts that are not written yet. */
-  readonly unknownTokens: number;
+  readonly calls: number;
+  /** The most they can cost together; undefined where the price is not known. */
+  readonly boundUsd: number | undefined;
 }
 
-const plannedAnswers = (tasks: readonly Seed[], maxTokens: number, model: string): PlannedCalls => {
-  const texts = tasks.map(({ instruction, input }) => ({ text: alpacaPrompt(instruction, input) }));
-  return { requests: planAnswerRequests(texts, { model, maxTokens, temperature: 0 }), unknownTokens: 0 };
-};
+/** `unknownTokens`: what a request's prompt may have besides what stands in it, texts that are not written yet. */
+function planned(
+  { price }: Pick<Teacher, 'price'>,
+  requests: readonly TeacherRequest[],
+  unknownTokens = 0,
+): PlannedCalls {
+  if (!price) return { calls: requests.length, boundUsd: undefined };
+  const unknown = costUsd(price, { inputTokens: unknownTokens, outputTokens: 0 });
+  return {
+    calls: requests.length,
+    boundUsd: requests.reduce((sum, request) => sum + upperBoundUsd(price, request) + unknown, 0),
+  };
+}
 
-export function plannedGeneration(config: GenerateConfig, seeds: readonly Seed[], model: string): PlannedCalls[] {
+/** Unknown where any is. */
+function together(plans: readonly PlannedCalls[]): PlannedCalls {
+  const bounds = plans.map(({ boundUsd }) => boundUsd);
+  const isKnown = bounds.every((bound) => bound !== undefined);
+  return {
+    calls: plans.reduce((sum, { calls }) => sum + calls, 0),
+    boundUsd: isKnown ? bounds.reduce((sum: number, bound) => sum + (bound as number), 0) : undefined,
+  };
+}
+
+/**
+ * Answers to tasks in any number, which are not held. Where tasks are translated first, a translation is a call too, and
+ * makes a prompt that is not known yet.
+ */
+export async function plannedAnswers(
+  tasks: () => AsyncIterable<{ readonly instruction: string; readonly input: string }>,
+  { maxTokens }: Pick<AnswerConfig, 'maxTokens'>,
+  teacher: Teacher,
+  translationTokens?: number,
+): Promise<PlannedCalls> {
+  const { model } = teacher;
+  let sum: PlannedCalls = { calls: 0, boundUsd: 0 };
+  for await (const { instruction, input } of tasks()) {
+    const text = alpacaPrompt(instruction, input);
+    const ask = (most: number) => planAnswerRequests([{ text }], { model, maxTokens: most, temperature: 0 });
+    const translation = translationTokens === undefined ? [] : [planned(teacher, ask(translationTokens), promptTokens)];
+    sum = together([sum, ...translation, planned(teacher, ask(maxTokens), translationTokens)]);
+  }
+  return sum;
+}
+
+/** More than the words around a task that is to be translated. */
+const promptTokens = 1024;
+
+export function plannedGeneration(config: GenerateConfig, seeds: readonly Seed[], teacher: Teacher): PlannedCalls[] {
+  const { model } = teacher;
   return config.languages.flatMap((language) => {
     const plan = { ...config, seeds, language, model, maxTokens: config.instructionTokens };
     const instructions = planInstructionRequests(plan);
@@ -37,8 +82,8 @@ export function plannedGeneration(config: GenerateConfig, seeds: readonly Seed[]
     const unwritten = instructions.map(() => ({ text: '' }));
     const settings = { model, maxTokens: config.answerTokens, temperature: 0, examples };
     return [
-      { requests: instructions, unknownTokens: 0 },
-      { requests: planAnswerRequests(unwritten, settings), unknownTokens: config.instructionTokens },
+      planned(teacher, instructions),
+      planned(teacher, planAnswerRequests(unwritten, settings), config.instructionTokens),
     ];
   });
 }
@@ -46,14 +91,12 @@ export function plannedGeneration(config: GenerateConfig, seeds: readonly Seed[]
 function plannedVerdicts(
   { maxTokens, judgeTokens, judgeExamples, perLanguage, judgePerLanguage }: RunConfig['evaluate'],
   questions: readonly Question[],
-  model: string,
+  teacher: Teacher,
 ): PlannedCalls {
   const judged = chooseQuestions(chooseQuestions(questions, perLanguage), judgePerLanguage);
   const unanswered = judged.map((question) => ({ ...question, before: '', after: '' }));
-  return {
-    requests: planJudgeRequests(unanswered, { model, maxTokens: judgeTokens, examples: judgeExamples }),
-    unknownTokens: 2 * maxTokens,
-  };
+  const settings = { model: teacher.model, maxTokens: judgeTokens, examples: judgeExamples };
+  return planned(teacher, planJudgeRequests(unanswered, settings), 2 * maxTokens);
 }
 
 /** Every configured teacher with what it will be asked. */
@@ -62,19 +105,22 @@ export async function plannedRun(
   seeds: readonly Seed[],
   open: (config: TeacherConfig) => Promise<Teacher>,
 ): Promise<{ teacher: Teacher; calls: PlannedCalls[] }[]> {
-  const { answer, generate, evaluate } = config;
+  const { answer, translate, generate, evaluate } = config;
   const plans = [];
-  if (answer) {
-    const teacher = await open(answer.teacher);
-    plans.push({ teacher, calls: [plannedAnswers(readSeeds(answer.instructions), answer.maxTokens, teacher.model)] });
+  for (const given of [answer, translate]) {
+    if (!given) continue;
+    const teacher = await open(given.teacher);
+    const translationTokens = given === translate ? translate.translationTokens : undefined;
+    const calls = await plannedAnswers(() => streamTasks(given.instructions), given, teacher, translationTokens);
+    plans.push({ teacher, calls: [calls] });
   }
   if (generate) {
     const teacher = await open(generate.teacher);
-    plans.push({ teacher, calls: plannedGeneration(generate, seeds, teacher.model) });
+    plans.push({ teacher, calls: plannedGeneration(generate, seeds, teacher) });
   }
   if (evaluate.judge) {
     const teacher = await open(evaluate.judge);
-    plans.push({ teacher, calls: [plannedVerdicts(evaluate, readQuestions(evaluate.questions), teacher.model)] });
+    plans.push({ teacher, calls: [plannedVerdicts(evaluate, readQuestions(evaluate.questions), teacher)] });
   }
   return plans;
 }
@@ -98,7 +144,7 @@ export function assertMaySpend(
         },
       );
     }
-    const quote = `${teacher.name} costs money: ${describe(teacher.price, calls)}`;
+    const quote = `${teacher.name} costs money: ${describe(together(calls))}`;
     if (!yes) {
       throw new ConfigError(quote, {
         hint: 'set --budget-usd (budgetUsd) to the most it may cost, or confirm with --yes',
@@ -108,13 +154,7 @@ export function assertMaySpend(
   }
 }
 
-function describe(price: Price | undefined, calls: readonly PlannedCalls[]): string {
-  const count = calls.reduce((sum, { requests }) => sum + requests.length, 0);
-  if (price === undefined)
-    return `${count} calls at a price that is not known (give one: inputUsdPerMillion, outputUsdPerMillion)`;
-  const bound = calls.reduce((sum, { requests, unknownTokens }) => {
-    const unknown = costUsd(price, { inputTokens: unknownTokens, outputTokens: 0 });
-    return sum + requests.reduce((part, request) => part + upperBoundUsd(price, request) + unknown, 0);
-  }, 0);
-  return `${count} calls, ${usd(bound)} at the very most`;
-}
+const describe = ({ calls, boundUsd }: PlannedCalls): string =>
+  boundUsd === undefined
+    ? `${calls} calls at a price that is not known (give one: inputUsdPerMillion, outputUsdPerMillion)`
+    : `${calls} calls, ${usd(boundUsd)} at the very most`;

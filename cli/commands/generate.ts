@@ -2,14 +2,16 @@ import { ConfigError } from '../../src/base/errors.ts';
 import { type Command, command, positiveNumber, realNumber, wholeNumber } from '../command.ts';
 import { printJson, say } from '../terminal.ts';
 
-interface GenerateFlags {
+/** What all ways to get data have in common: who is asked, where it goes, what it may cost. */
+export interface TeacherFlags {
   readonly provider: string;
   readonly model?: string;
   readonly baseUrl?: string;
   readonly apiKeyEnv?: string;
   readonly concurrency?: number;
+  readonly requestsPerMinute?: number;
+  readonly tokensPerMinute?: number;
   readonly recorded?: string[];
-  readonly seeds: string[];
   readonly out: string;
   readonly ledger?: string;
   readonly budgetUsd?: number;
@@ -20,20 +22,55 @@ interface GenerateFlags {
 }
 
 export function generateCommand(): Command {
-  return command('generate', 'a teacher writes new instructions from seed tasks and answers them (Self-Instruct)', [
-    'generate --provider local --count 20 --out my-data',
-    'generate --provider openai --model gpt-4.1-mini --budget-usd 2 --count 200 --out my-data',
-    'generate --provider openai-compatible --base-url http://localhost:8000/v1 --model my-model --count 50 --out my-data',
-  ])
+  const parent = command(
+    'generate',
+    'a teacher makes training data: new tasks, answers to given ones, in any language',
+    [
+      'generate --provider local --count 20 --out my-data',
+      'generate answers --data alpaca.json --provider openai --model gpt-4.1-mini --budget-usd 20 --out answered',
+      'generate translate --data alpaca.json --to zh --provider openai --model gpt-4.1-mini --budget-usd 20 --out chinese',
+    ],
+  );
+  parent.addCommand(selfInstructCommand(), { isDefault: true });
+  parent.addCommand(answersCommand());
+  parent.addCommand(translateCommand());
+  return parent;
+}
+
+export const withTeacher = (made: Command): Command =>
+  made
     .option('--provider <name>', 'openai, anthropic, openai-compatible, recorded or local', 'local')
     .option('--model <name>', 'as the provider spells it; for local a model folder or builtin')
     .option('--base-url <url>', 'address of an OpenAI-compatible server')
     .option('--api-key-env <name>', 'environment variable that holds the key')
-    .option('--concurrency <n>', 'calls in flight', positiveNumber)
+    .option('--concurrency <n>', 'most calls in flight; a server that refuses gets fewer', positiveNumber)
+    .option('--requests-per-minute <n>', 'the account’s limit, if known', positiveNumber)
+    .option('--tokens-per-minute <n>', 'the account’s limit, if known', positiveNumber)
     .option('--recorded <files...>', 'answers that the provider `recorded` replays')
+    .requiredOption('--out <folder>', 'folder of data.jsonl, rejects.jsonl and the ledger')
+    .option('--ledger <file>', 'file of paid calls; default: ledger.sqlite in the folder. May be shared')
+    .option('--budget-usd <usd>', 'most the teacher may cost', realNumber)
+    .option('--yes', 'spend without a limit')
+    .option('--threads <n>', 'threads of the engine', positiveNumber)
+    .option('--json', 'print one JSON document');
+
+export const withAnswers = (made: Command): Command =>
+  made
+    .requiredOption('--data <files...>', 'tasks: rows of any known form, of which what the user asked is taken')
+    .option('--max-tokens <n>', 'longest answer', positiveNumber)
+    .option(
+      '--cut <policy>',
+      'an answer that ends at its limit: drop, longer (asked again with more) or keep (marked)',
+    );
+
+function selfInstructCommand(): Command {
+  const made = command('self-instruct', 'new instructions from seed tasks, answered (Self-Instruct); the default', [
+    'generate --provider openai --model gpt-4.1-mini --budget-usd 2 --count 200 --out my-data',
+    'generate --provider openai-compatible --base-url http://localhost:8000/v1 --model my-model --count 50 --out my-data',
+  ]);
+  return withTeacher(made)
     .option('--seeds <files...>', 'seed tasks; default: the project’s own English ones')
     .requiredOption('--count <n>', 'instructions asked for; filters take some away', positiveNumber)
-    .requiredOption('--out <folder>', 'folder of data.jsonl, rejects.jsonl and the ledger')
     .option('--languages <codes...>', 'en, zh')
     .option('--examples-per-prompt <n>', 'seed tasks shown when a new one is asked for', positiveNumber)
     .option('--answer-examples <n>', 'seed tasks shown, answered, before a new one is answered', wholeNumber)
@@ -41,34 +78,109 @@ export function generateCommand(): Command {
     .option('--answer-tokens <n>', 'longest answer', positiveNumber)
     .option('--temperature <t>', 'of the instructions', realNumber)
     .option('--seed <n>', 'of the examples drawn', wholeNumber)
-    .option('--ledger <file>', 'file of paid calls; default: ledger.sqlite in the folder. May be shared')
-    .option('--budget-usd <usd>', 'most the teacher may cost', realNumber)
-    .option('--yes', 'spend without a limit')
-    .option('--threads <n>', 'threads of the engine', positiveNumber)
-    .option('--json', 'print one JSON document')
-    .action(generate);
+    .action(selfInstruct);
 }
 
-async function generate(flags: GenerateFlags): Promise<void> {
-  const { provider, model, baseUrl, apiKeyEnv, concurrency, recorded, seeds, out, json, ...rest } = flags;
-  const { ledger, budgetUsd, yes, threads, ...settings } = rest;
-  const { defaultSeeds, generateSchema } = await import('../../recipes/generate-config.ts');
-  const { parseConfig } = await import('../../src/run/config.ts');
-  const { readSeeds } = await import('../../src/data/formats.ts');
+const answersCommand = (): Command =>
+  withAnswers(
+    withTeacher(
+      command('answers', 'answers to given tasks, in any number (the paper: Alpaca’s 52 thousand, by GPT-4)', [
+        'generate answers --data tasks.jsonl --provider local --out answered',
+      ]),
+    ),
+  ).action(answers);
+
+const translateCommand = (): Command =>
+  withAnswers(
+    withTeacher(
+      command('translate', 'given tasks translated, then answered in their new language', [
+        'generate translate --data alpaca.json --to zh --provider openai --model gpt-4.1-mini --budget-usd 20 --out zh',
+      ]),
+    ),
+  )
+    .requiredOption('--to <code>', 'language to translate into, such as zh or de (ISO 639-1)')
+    .option('--translation-tokens <n>', 'longest translated task', positiveNumber)
+    .action(translate);
+
+/** The teacher as its settings spell it, where the data goes, and all other flags. */
+export function splitTeacherFlags(flags: TeacherFlags) {
+  const { provider, model, baseUrl, apiKeyEnv, concurrency, requestsPerMinute, tokensPerMinute, ...others } = flags;
+  const { recorded, out, ledger, budgetUsd, yes, threads, json, ...settings } = others;
   if (provider === 'openai-compatible' && baseUrl === undefined) {
     throw new ConfigError('the provider openai-compatible needs --base-url', {
       hint: 'for example http://localhost:8000/v1',
     });
   }
-  const vendor = { model, baseUrl, apiKeyEnv, concurrency };
+  const vendor = { model, baseUrl, apiKeyEnv, concurrency, requestsPerMinute, tokensPerMinute };
   const given = Object.entries({ provider, ...vendor, files: recorded }).filter(([, value]) => value !== undefined);
-  const config = parseConfig(generateSchema, { ...settings, teacher: Object.fromEntries(given) }, 'generate');
+  const teacher: unknown = Object.fromEntries(given);
+  return { teacher, out, json, context: { output: out, ledger, budgetUsd, yes, threads }, settings };
+}
+
+async function selfInstruct(flags: TeacherFlags & { readonly seeds?: string[] }): Promise<void> {
+  const { teacher, out, json, context, settings } = splitTeacherFlags(flags);
+  const { seeds, ...rest } = settings as { seeds?: string[] };
+  const { defaultSeeds, generateSchema } = await import('../../recipes/generate-config.ts');
+  const { parseConfig } = await import('../../src/run/config.ts');
+  const { readSeeds } = await import('../../src/data/formats.ts');
+  const config = parseConfig(generateSchema, { ...rest, teacher }, 'generate');
   const examples = readSeeds(seeds ?? defaultSeeds);
   const { withRunContext } = await import('../run-context.ts');
   const { run } = await import('../../recipes/generate.ts');
-  const made = await withRunContext({ output: out, ledger, budgetUsd, yes, threads }, (context) =>
-    run(config, examples, out, context),
-  );
-  if (json) printJson(made);
-  else say(`${made.rows} rows in ${out}/${made.file}; rejected: ${JSON.stringify(made.rejected)}`);
+  tell(await withRunContext(context, (opened) => run(config, examples, out, opened)), out, json);
+}
+
+async function answers(flags: TeacherFlags & { readonly data: string[] }): Promise<void> {
+  const { teacher, out, json, context, settings } = splitTeacherFlags(flags);
+  const { data, ...rest } = settings as { data: string[] };
+  const { answerSchema } = await import('../../recipes/generate-config.ts');
+  const { parseConfig } = await import('../../src/run/config.ts');
+  const { countTasks, streamTasks } = await import('../../src/data/tasks.ts');
+  const config = parseConfig(answerSchema, { ...rest, teacher }, 'generate answers');
+  const total = await countTasks(data);
+  const { withRunContext } = await import('../run-context.ts');
+  const { assertMaySpend, plannedAnswers } = await import('../../recipes/quote.ts');
+  const { run } = await import('../../recipes/answer-given.ts');
+  const made = await withRunContext(context, async (opened) => {
+    const asked = await opened.teacher(config.teacher);
+    const calls = await plannedAnswers(() => streamTasks(data), config, asked);
+    assertMaySpend([{ teacher: asked, calls: [calls] }], opened);
+    return run(config, () => streamTasks(data), total, out, opened);
+  });
+  tell(made, out, json);
+}
+
+async function translate(flags: TeacherFlags & { readonly data: string[] }): Promise<void> {
+  const { teacher, out, json, context, settings } = splitTeacherFlags(flags);
+  const { data, ...rest } = settings as { data: string[] };
+  const { translateSchema } = await import('../../recipes/generate-config.ts');
+  const { parseConfig } = await import('../../src/run/config.ts');
+  const { countTasks, streamTasks } = await import('../../src/data/tasks.ts');
+  const config = parseConfig(translateSchema, { ...rest, teacher }, 'generate translate');
+  const { languageName } = await import('../../src/generate/translate.ts');
+  languageName(config.to);
+  const total = await countTasks(data);
+  const { withRunContext } = await import('../run-context.ts');
+  const { assertMaySpend, plannedAnswers } = await import('../../recipes/quote.ts');
+  const { run } = await import('../../recipes/translate.ts');
+  const made = await withRunContext(context, async (opened) => {
+    const asked = await opened.teacher(config.teacher);
+    const calls = await plannedAnswers(() => streamTasks(data), config, asked, config.translationTokens);
+    assertMaySpend([{ teacher: asked, calls: [calls] }], opened);
+    return run(config, () => streamTasks(data), total, out, opened);
+  });
+  tell(made, out, json);
+}
+
+function tell(
+  made: { readonly rows: number; readonly file: string; readonly rejected: object; readonly untranslated?: object },
+  out: string,
+  json: boolean | undefined,
+): void {
+  if (json) {
+    printJson(made);
+    return;
+  }
+  say(`${made.rows} rows in ${out}/${made.file}; rejected: ${JSON.stringify(made.rejected)}`);
+  if (made.untranslated) say(`not translated: ${JSON.stringify(made.untranslated)}`);
 }

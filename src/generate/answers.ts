@@ -6,10 +6,11 @@
 import type { Message } from '../base/message.ts';
 import { guessLanguage } from '../data/guess-language.ts';
 import type { Conversation } from '../data/records.ts';
+import { askChecked, type Checked, type CheckedOutcome } from '../teacher/ask-checked.ts';
 import { askAll, type CallerOptions, type Outcome } from '../teacher/caller.ts';
 import type { TeacherAnswer, TeacherRequest } from '../teacher/teacher.ts';
 import { type AnswerReason, rejectAnswer, rejectBroken } from './answer-filter.ts';
-import { assertAnswered } from './failures.ts';
+import { assertAnswered, CallFailures } from './failures.ts';
 import type { Rejection } from './filter.ts';
 import type { GeneratedInstruction, Reject } from './instructions.ts';
 
@@ -32,6 +33,8 @@ export interface GivenPrompt {
   /** Where it was read. */
   readonly file?: string;
   readonly row?: number;
+  /** Ledger keys of the calls that made it. */
+  readonly calls?: readonly string[];
 }
 
 export interface Answered {
@@ -39,14 +42,17 @@ export interface Answered {
   readonly rejects: Reject<AnswerReason>[];
 }
 
-export function planAnswerRequests(
+export const planAnswerRequests = (
   instructions: readonly { readonly text: string }[],
+  settings: AnswerSettings & { readonly model: string },
+): TeacherRequest[] => instructions.map(({ text }) => answerRequest(text, settings));
+
+function answerRequest(
+  text: string,
   { model, maxTokens, temperature, topP, examples = [] }: AnswerSettings & { readonly model: string },
-): TeacherRequest[] {
+): TeacherRequest {
   const parameters = { maxTokens, temperature, ...(topP === undefined ? {} : { topP }) };
-  return instructions.map(({ text }) => {
-    return { model, messages: [...examples, { role: 'user', content: text }], parameters, sample: 0 };
-  });
+  return { model, messages: [...examples, { role: 'user', content: text }], parameters, sample: 0 };
 }
 
 /** Conversations in the order of the instructions, without those whose answer is rejected. */
@@ -68,32 +74,74 @@ export async function answerInstructions(
   );
 }
 
+/** What becomes of an answer that ends at its limit of tokens: left out, asked for with more tokens, or kept and marked. */
+export type CutPolicy = 'drop' | 'longer' | 'keep';
+
+export interface GivenSettings {
+  readonly maxTokens: number;
+  /** Default drop. */
+  readonly cut?: CutPolicy | undefined;
+}
+
+export type GivenAnswer =
+  | { readonly conversation: Conversation; readonly reject?: undefined }
+  | { readonly reject: Reject<AnswerReason>; readonly conversation?: undefined };
+
 /**
- * The teacher answers a given set, greedily. Only what is no whole answer is left out: a failed call, an empty or a cut
- * answer. Everything else is the teacher's word, to be learned as it stands.
+ * The teacher answers a given set of any size, greedily. Only what is no whole answer is left out: a failed call, an empty
+ * or a cut answer. Everything else is the teacher's word, to be learned as it stands. `prompts` is gone through several
+ * times and must be the same each time.
  */
-export async function answerGiven(
-  prompts: readonly GivenPrompt[],
-  { maxTokens }: Pick<AnswerSettings, 'maxTokens'>,
+export async function* answerGiven(
+  prompts: () => Iterable<GivenPrompt> | AsyncIterable<GivenPrompt>,
+  total: number,
+  { maxTokens, cut = 'drop' }: GivenSettings,
   ask: CallerOptions,
-): Promise<Answered> {
+): AsyncGenerator<GivenAnswer> {
   const { model, name: teacher } = ask.teacher;
-  const given = prompts.map((prompt) => ({ ...prompt, text: prompt.prompt }));
-  const outcomes = await askAll(planAnswerRequests(given, { model, maxTokens, temperature: 0 }), ask);
-  assertAnswered(outcomes, ask.teacher);
-  return sort(
-    given,
-    outcomes,
-    (_, answer) => rejectBroken(answer),
-    ({ prompt, language = guessLanguage(prompt), category, file, row }, answerCall) => {
-      const place = { ...(file === undefined ? {} : { file }), ...(row === undefined ? {} : { row }) };
-      return {
-        language,
-        ...(category === undefined ? {} : { category }),
-        provenance: { source: 'generated', ...place, teacher, calls: [answerCall] },
-      };
-    },
-  );
+  const asking = {
+    request: ({ prompt }: GivenPrompt) => answerRequest(prompt, { model, maxTokens, temperature: 0 }),
+    check: (answer: TeacherAnswer) => checkWhole(answer, cut),
+  };
+  const failures = new CallFailures();
+  for await (const outcome of askChecked(prompts, total, asking, ask)) {
+    failures.count(outcome.error);
+    yield toGivenAnswer(teacher, outcome);
+  }
+  failures.assertAnswered(ask.teacher);
+}
+
+function checkWhole(answer: TeacherAnswer, cut: CutPolicy): Checked<string> {
+  const rejection = rejectBroken(answer);
+  const text = answer.text.trim();
+  if (!rejection || (cut === 'keep' && answer.finishReason === 'length' && text !== '')) return { value: text };
+  const mayGrow = cut === 'longer' && answer.finishReason === 'length';
+  return { fault: mayGrow ? { ...rejection, again: 'longer' } : rejection };
+}
+
+function toGivenAnswer(
+  teacher: string,
+  { item: given, answer, calls, result }: CheckedOutcome<GivenPrompt, string>,
+): GivenAnswer {
+  const { id, prompt, language = guessLanguage(prompt), category, file, row } = given;
+  if (result.fault) {
+    const { reason, detail } = result.fault as Rejection<AnswerReason>;
+    const rejection = detail === undefined ? { reason } : { reason, detail };
+    return { reject: { id, text: answer?.text ?? '', call: calls.at(-1) as string, ...rejection } };
+  }
+  const place = { ...(file === undefined ? {} : { file }), ...(row === undefined ? {} : { row }) };
+  const marked = answer?.finishReason === 'length' ? { cut: true as const } : {};
+  const conversation: Conversation = {
+    id,
+    messages: [
+      { role: 'user', content: prompt },
+      { role: 'assistant', content: result.value },
+    ],
+    language,
+    ...(category === undefined ? {} : { category }),
+    provenance: { source: 'generated', ...place, teacher, calls: [...(given.calls ?? []), ...calls], ...marked },
+  };
+  return { conversation };
 }
 
 function sort<T extends { readonly id: string; readonly text: string }>(

@@ -2,13 +2,14 @@
  * Which generated instructions are left out, and why: the filters of Self-Instruct (Wang et al. 2022, arXiv 2212.10560,
  * section 2.2 and its code) and some that a very small teacher needs. The novelty filter is data/novelty.ts.
  */
+
+import { type Language, wrongLanguage } from '../data/lints/language.ts';
+import { asksForMoreThanText } from '../data/lints/not-text.ts';
+import { findRepetition } from '../data/lints/repetition.ts';
 import { unicodeWords } from '../data/novelty.ts';
 import type { FinishReason } from '../teacher/teacher.ts';
 import { characters, hasCjk, whitespaceWords } from '../text/words.ts';
-import { type Language, wrongLanguage } from './language.ts';
-import { asksForMoreThanText } from './not-text.ts';
 import type { ParsedInstruction } from './parse.ts';
-import { findRepetition } from './repetition.ts';
 
 export const instructionReasons = [
   'no answer',

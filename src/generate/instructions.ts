@@ -14,13 +14,13 @@ import { ConfigError, invariant } from '../base/errors.ts';
 import type { Message } from '../base/message.ts';
 import { Rng } from '../base/rng.ts';
 import { alpacaPrompt, type Seed } from '../data/formats.ts';
+import type { Language } from '../data/lints/language.ts';
 import { NoveltyFilter } from '../data/novelty.ts';
 import { askAll, type CallerOptions, type Outcome } from '../teacher/caller.ts';
 import type { TeacherRequest } from '../teacher/teacher.ts';
 import { characters, whitespaceWords } from '../text/words.ts';
 import { assertAnswered } from './failures.ts';
 import { type InstructionReason, type Rejection, rejectInstruction } from './filter.ts';
-import type { Language } from './language.ts';
 import { parseInstruction } from './parse.ts';
 import { fillPrompt, promptFile, readPrompt } from './prompts.ts';
 

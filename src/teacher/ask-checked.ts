@@ -2,6 +2,7 @@
  * Answers that must be fit for a use: what is not is asked for again, a bounded number of times, in the way its fault asks
  * for. Every answer stays in the ledger, fit or not. Works on streams: what is held are the requests that were at fault.
  */
+import { invariant, type TeacherError } from '../base/errors.ts';
 import { askAll, askStream, type CallerOptions, type Outcome, readOutcomes } from './caller.ts';
 import type { TeacherAnswer, TeacherRequest } from './teacher.ts';
 
@@ -17,14 +18,20 @@ export type Checked<T> =
   | { readonly value: T; readonly fault?: undefined }
   | { readonly fault: Fault; readonly value?: undefined };
 
-export interface CheckedOutcome<T> {
-  /** Of the request it began with, from 0. */
-  readonly row: number;
+export interface CheckedOutcome<Item, T> {
+  readonly item: Item;
   /** Ledger keys of all askings, in order. */
   readonly calls: readonly string[];
-  /** The last; undefined where the call failed. */
+  /** The last; undefined where the call failed, with `error`. */
   readonly answer: TeacherAnswer | undefined;
+  readonly error: TeacherError | undefined;
   readonly result: Checked<T>;
+}
+
+/** What is asked about an item, and what its answer is held against. */
+export interface Asking<Item, T> {
+  request(item: Item): TeacherRequest;
+  check(answer: TeacherAnswer, item: Item): Checked<T>;
 }
 
 export interface CheckedOptions extends CallerOptions {
@@ -36,56 +43,73 @@ export interface CheckedOptions extends CallerOptions {
   readonly complaint?: ((fault: Fault) => string) | undefined;
 }
 
-interface Open {
+interface Open<Item> {
   readonly row: number;
+  readonly item: Item;
   readonly calls: readonly string[];
   readonly first: TeacherRequest;
   readonly request: TeacherRequest;
 }
 
-/** Outcomes in the order of the requests, which must be the same each time they are gone through. */
-export async function* askChecked<T>(
-  requests: () => Iterable<TeacherRequest> | AsyncIterable<TeacherRequest>,
+type Items<Item> = () => Iterable<Item> | AsyncIterable<Item>;
+
+/** Outcomes in the order of the items, which must be the same each time they are gone through. `total`: for progress. */
+export async function* askChecked<Item, T>(
+  items: Items<Item>,
   total: number,
+  asking: Asking<Item, T>,
   options: CheckedOptions,
-  check: (answer: TeacherAnswer, row: number) => Checked<T>,
-): AsyncGenerator<CheckedOutcome<T>> {
-  const judged = ({ row, calls }: Pick<Open, 'row' | 'calls'>, outcome: Outcome): CheckedOutcome<T> => {
-    const { answer, error, key } = outcome;
-    const result: Checked<T> = answer ? check(answer, row) : { fault: { reason: 'no answer', detail: error.message } };
-    return { row, calls: [...calls, key], answer, result };
+): AsyncGenerator<CheckedOutcome<Item, T>> {
+  const requests = () => requestsOf(items, asking);
+  const judged = (item: Item, before: readonly string[], { key, answer, error }: Outcome): CheckedOutcome<Item, T> => {
+    const result = answer ? asking.check(answer, item) : { fault: { reason: 'no answer', detail: error.message } };
+    return { item, calls: [...before, key], answer, error, result };
   };
-  let open: Open[] = [];
-  let row = 0;
-  for await (const outcome of askStream(requests, total, options)) {
-    const place = { row: row++, calls: [], first: outcome.request };
-    const next = again(judged(place, outcome), outcome.request, outcome.request, options);
-    if (next) open.push({ ...place, calls: [outcome.key], request: next });
+  let open: Open<Item>[] = [];
+  for await (const [row, item, outcome] of beside(items, askStream(requests, total, options))) {
+    const first = outcome.request;
+    const next = again(judged(item, [], outcome), first, first, options);
+    if (next) open.push({ row, item, calls: [outcome.key], first, request: next });
   }
-  const mended = new Map<number, CheckedOutcome<T>>();
-  for (let asking = 1; open.length > 0 && asking <= (options.askings ?? 2); asking++) {
+  const mended = new Map<number, CheckedOutcome<Item, T>>();
+  for (let times = 1; open.length > 0 && times <= (options.askings ?? 2); times++) {
     const outcomes = await askAll(
       open.map(({ request }) => request),
       options,
     );
     open = outcomes.flatMap((outcome, i) => {
-      const one = open[i] as Open;
-      const found = judged(one, outcome);
+      const one = open[i] as Open<Item>;
+      const found = judged(one.item, one.calls, outcome);
       mended.set(one.row, found);
       const next = again(found, outcome.request, one.first, options);
       return next ? [{ ...one, calls: found.calls, request: next }] : [];
     });
   }
-  row = 0;
-  for await (const outcome of readOutcomes(requests(), options)) {
-    yield mended.get(row) ?? judged({ row, calls: [] }, outcome);
-    row += 1;
+  for await (const [row, item, outcome] of beside(items, readOutcomes(requests(), options))) {
+    yield mended.get(row) ?? judged(item, [], outcome);
+  }
+}
+
+async function* requestsOf<Item, T>(items: Items<Item>, asking: Asking<Item, T>): AsyncGenerator<TeacherRequest> {
+  for await (const item of items()) yield asking.request(item);
+}
+
+/** Items with their outcomes, and their places. */
+async function* beside<Item>(
+  items: Items<Item>,
+  outcomes: AsyncGenerator<Outcome>,
+): AsyncGenerator<[row: number, item: Item, outcome: Outcome]> {
+  let row = 0;
+  for await (const item of items()) {
+    const { value, done } = await outcomes.next();
+    invariant(!done, 'askChecked: the items are not the same a second time');
+    yield [row++, item, value];
   }
 }
 
 /** The request that may bring what this answer is not; undefined: none would. */
-function again<T>(
-  { answer, result }: CheckedOutcome<T>,
+function again(
+  { answer, result }: Pick<CheckedOutcome<unknown, unknown>, 'answer' | 'result'>,
   request: TeacherRequest,
   first: TeacherRequest,
   { mostTokens = 4 * first.parameters.maxTokens, complaint = complain }: CheckedOptions,

@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { InterruptedError, invariant, TeacherError, TeacherSetupError, WorkError } from '../base/errors.ts';
 import type { Asked, CallerOptions } from './caller.ts';
 import type { FailedEntry, LedgerEntry, StoredEntry } from './ledger.ts';
+import { awaitedInBatch } from './ledger-batches.ts';
 import { Limits, type Ticket } from './limits.ts';
 import { costUsd, estimatedTokens, upperBoundUsd } from './prices.ts';
 import {
@@ -133,6 +134,10 @@ export class AskRun {
       for (let from = 0; from < chunk.length; from += batchSize) {
         const items = chunk.slice(from, from + batchSize).filter(({ key }) => {
           const row = rows.get(key);
+          if (row?.state === 'sent' && row.batch !== undefined) {
+            this.#stop(awaitedInBatch(this.#options.ledger.batches.get(row.batch)));
+            return false;
+          }
           if (row?.answer === undefined) return true;
           if ((row.finishedAt ?? '') < this.#startedAt) this.#fromLedger += this.#open.get(key) as number;
           this.#settle(key, row.answer);

@@ -6,6 +6,7 @@
  */
 import { ConfigError, invariant, TeacherError, throwIfAborted } from '../base/errors.ts';
 import { AskRun } from './ask-run.ts';
+import { askByBatch } from './batch-caller.ts';
 import type { Ledger } from './ledger.ts';
 import { requestKey } from './request-key.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -27,6 +28,8 @@ export interface AskProgress {
   readonly inDoubtCalls: number;
   /** Of the whole ledger: upper bounds of sendings whose answers never came. */
   readonly inDoubtUsd: number;
+  /** Batches at the provider, and the calls of the whole ledger that are in one. */
+  readonly awaited?: { readonly batches: number; readonly calls: number } | undefined;
 }
 
 export interface RetryNotice {
@@ -47,6 +50,8 @@ export interface CallerOptions {
   readonly onProgress?: ((progress: AskProgress) => void) | undefined;
   /** Called before every wait, which may be as long as the server asked for. */
   readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
+  /** Told in a sentence, of batches: submitted, collected, results that nobody asked for. */
+  readonly onNotice?: ((text: string) => void) | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
 }
 
@@ -109,7 +114,9 @@ async function runThrough(
 ): Promise<void> {
   checkBudget(options);
   throwIfAborted(options.signal);
-  await new AskRun(asked, total, options, onOutcome).work();
+  const { batches } = options.teacher;
+  if (batches) await askByBatch(asked, total, { ...options, vendor: batches }, onOutcome);
+  else await new AskRun(asked, total, options, onOutcome).work();
 }
 
 async function* askedOfAll(

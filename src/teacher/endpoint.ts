@@ -5,7 +5,8 @@
  */
 import { ConfigError } from '../base/errors.ts';
 import { rememberSecret } from '../base/redact.ts';
-import { isFree, listedPrice } from './prices.ts';
+import type { BatchSettings } from './batch-vendor.ts';
+import { isFree, type ListedPrice, listedPrice, priceList, priceTimes, readPriceList } from './prices.ts';
 import type { Price } from './teacher.ts';
 
 export type Provider = 'openai' | 'anthropic' | 'openai-compatible';
@@ -20,7 +21,11 @@ export interface VendorConfig {
   readonly requestsPerMinute?: number | undefined;
   readonly tokensPerMinute?: number | undefined;
   readonly timeoutSeconds: number;
-  readonly price?: Price | undefined;
+  readonly price?: (Price & { readonly batch?: number | undefined }) | undefined;
+  /** A file of prices that go before the listed ones. Default: that in UNDERSTUDY_PRICES. */
+  readonly prices?: string | undefined;
+  /** Requests go by the provider's batch interface. */
+  readonly batch?: boolean | BatchSettings | undefined;
 }
 
 export interface Endpoint {
@@ -34,6 +39,7 @@ export interface Endpoint {
   /** Basic authentication, where the address carried a user. */
   readonly headers: Readonly<Record<string, string>>;
   readonly paid: boolean;
+  /** Of a call as it will be made: by itself or in a batch. */
   readonly price: Price | undefined;
 }
 
@@ -62,8 +68,16 @@ export function resolveEndpoint(
     apiKey,
     apiKeyEnv,
     headers,
-    ...money(config, url, baseUrl === vendor.baseUrl),
+    ...money(config, url, baseUrl === vendor.baseUrl, environment),
   };
+}
+
+/** As the SDK sends them: credentials of the address win over the key. */
+export function credentials({ provider, apiKey, headers }: Endpoint): Record<string, string> {
+  if (apiKey === undefined) return { ...headers };
+  return provider === 'anthropic'
+    ? { 'x-api-key': apiKey, 'anthropic-version': '2023-06-01', ...headers }
+    : { Authorization: `Bearer ${apiKey}`, ...headers };
 }
 
 function splitAddress(address: string): { url: URL; headers: Record<string, string> } {
@@ -96,12 +110,49 @@ function readKey(name: string, environment: Readonly<Record<string, string | und
   return key;
 }
 
-/** Free is only what runs on this machine or what the user prices at 0; list prices hold at the vendor's own address. */
-function money(config: VendorConfig, url: URL, official: boolean): Pick<Endpoint, 'paid' | 'price'> {
-  if (config.price)
-    return isFree(config.price) ? { paid: false, price: undefined } : { paid: true, price: config.price };
-  if (isLoopback(url.hostname)) return { paid: false, price: undefined };
-  return { paid: true, price: official ? listedPrice(config.model) : undefined };
+/**
+ * Free is only what runs on this machine or what the user prices at 0; list prices hold at the vendor's own address, the
+ * user's own file everywhere.
+ */
+function money(
+  config: VendorConfig,
+  url: URL,
+  official: boolean,
+  environment: Readonly<Record<string, string | undefined>>,
+): Pick<Endpoint, 'paid' | 'price'> {
+  if (!config.price && isLoopback(url.hostname)) return { paid: false, price: undefined };
+  const found = priceOf(config, official, environment['UNDERSTUDY_PRICES']?.trim());
+  if (!found) return { paid: true, price: undefined };
+  const { price } = found;
+  if (isFree(price)) return { paid: false, price: undefined };
+  if (!config.batch) return { paid: true, price };
+  const share = found.batchShare ?? (official ? priceList().batch[config.provider] : undefined);
+  if (share === undefined) warnOfFullPrice(config.model);
+  return { paid: true, price: priceTimes(price, share ?? 1) };
+}
+
+function priceOf(
+  { price: given, prices, model }: VendorConfig,
+  official: boolean,
+  usual: string | undefined,
+): ListedPrice | undefined {
+  if (given) {
+    const { batch, ...price } = given;
+    return { price, batchShare: batch };
+  }
+  const file = prices ?? usual;
+  return (file ? listedPrice(model, readPriceList(file)) : undefined) ?? (official ? listedPrice(model) : undefined);
+}
+
+const warned = new Set<string>();
+
+/** Not guessed: a cost that is too high can be corrected, one that is too low has been spent. */
+function warnOfFullPrice(model: string): void {
+  if (warned.has(model)) return;
+  warned.add(model);
+  process.emitWarning(
+    `teacher: what ${model} costs in a batch is not known and is counted as by itself; give its price a batch: 0.5`,
+  );
 }
 
 export function isLoopback(hostname: string): boolean {

@@ -1,8 +1,10 @@
 /**
- * Opens a ledger's SQLite file: private, durable, of a known schema, and for one process at a time.
+ * Opens a ledger's SQLite file: private, durable, of a known schema, and for one process at a time; or to be read, by any
+ * number, whoever writes to it meanwhile.
  */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import Database from 'libsql';
 import { fsyncPath } from '../base/atomic.ts';
 import { ConfigError, WorkError } from '../base/errors.ts';
@@ -15,11 +17,9 @@ export interface LedgerFile {
   close(): void;
 }
 
-/** Raised with every change of the tables; an older file is brought up to it here. */
-const schemaVersion = 1;
-
-const schema = `
-  CREATE TABLE calls (
+/** What each version of the schema changed of the one before it: an older file is brought up to the last when opened. */
+const versions = [
+  `CREATE TABLE calls (
     key             TEXT PRIMARY KEY,
     state           TEXT NOT NULL CHECK (state IN ('sent', 'stored', 'failed')),
     teacher         TEXT NOT NULL,
@@ -39,9 +39,30 @@ const schema = `
   ) STRICT;
   CREATE TRIGGER stored_calls_stay BEFORE UPDATE ON calls WHEN OLD.state = 'stored'
     BEGIN SELECT RAISE(ABORT, 'a stored answer is never overwritten'); END;
-  CREATE INDEX calls_by_state ON calls (state);
-  PRAGMA user_version = ${schemaVersion};
-`;
+  CREATE INDEX calls_by_state ON calls (state);`,
+  // Batches (ledger-batches.ts says what the columns are); calls.batch is the one that a call was last sent in.
+  `ALTER TABLE calls ADD COLUMN batch TEXT;
+  CREATE INDEX calls_by_batch ON calls (batch, key) WHERE batch IS NOT NULL;
+  CREATE TABLE batches (
+    id            TEXT PRIMARY KEY,
+    run           TEXT NOT NULL,
+    teacher       TEXT NOT NULL,
+    provider      TEXT NOT NULL,
+    base_url      TEXT NOT NULL,
+    provider_id   TEXT,
+    upload        TEXT,
+    state         TEXT NOT NULL CHECK (state IN ('open', 'submitted', 'collected', 'refused')),
+    requests      INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    created_at    TEXT NOT NULL,
+    sent_at       TEXT,
+    submitted_at  TEXT,
+    collected_at  TEXT
+  ) STRICT;
+  CREATE INDEX batches_by_state ON batches (state);`,
+] as const;
+
+const schemaVersion = versions.length;
 
 /** How long SQLite waits for another connection's lock, such as that of a reader of the same file. */
 const busyTimeoutMs = 10_000;
@@ -67,6 +88,81 @@ export function openLedgerFile(file: string): LedgerFile {
   } catch (error) {
     release();
     throw unusable(file, error);
+  }
+}
+
+/**
+ * Reads see the ledger as it was at the first of them, until `close`. Nothing is made or changed, but for SQLite's two
+ * files beside a ledger, `-wal` and `-shm`. Throws ConfigError where there is no ledger, WorkError where it is torn.
+ */
+export function openLedgerToRead(file: string): LedgerFile {
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
+    throw new ConfigError(`no such ledger: ${file}`, { hint: 'name a ledger.sqlite, or the folder it stands in' });
+  }
+  try {
+    const database = new Database(readOnly(file));
+    database.pragma(`busy_timeout = ${busyTimeoutMs}`);
+    const found = schemaOf(database);
+    if (found < 1 || found > schemaVersion) throw otherSchema(file, found);
+    // What cannot be written cannot be brought up: it is shown as if it had been.
+    if (found === 1) database.exec('CREATE TEMP VIEW calls AS SELECT rowid, *, NULL AS batch FROM main.calls');
+    database.exec('BEGIN');
+    return {
+      database,
+      close() {
+        // libsql closes late (src/base/lock.ts): a reading that goes on until then would hold the writer up.
+        if (database.inTransaction) database.exec('ROLLBACK');
+        database.close();
+      },
+    };
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'SQLITE_CORRUPT') throw unusable(file, error);
+    throw new WorkError(`the ledger ${file} is damaged: ${(error as Error).message}`, {
+      hint: 'restore it from a copy, or import what was exported from it into a new one',
+    });
+  }
+}
+
+const readOnly = (file: string): string => `${pathToFileURL(file).href}?mode=ro`;
+
+/** The ledger of a folder, or the file itself. */
+export const ledgerPath = (place: string): string =>
+  statSync(place, { throwIfNoEntry: false })?.isDirectory() ? join(place, 'ledger.sqlite') : place;
+
+/** The process that has the ledger open to write; what it has sent and not stored, it may still await. */
+export function ledgerUser(file: string): number | undefined {
+  const pid = lastUser(lockFile(file));
+  if (pid === undefined || !isAlive(pid)) return undefined;
+  // The number may be another process's by now: the lock itself tells. It is taken only where it looks taken, or a run
+  // that starts at this moment would find it so.
+  const taken = tryLock(lockFile(file));
+  if ('pid' in taken) return taken.pid ?? pid;
+  taken.release();
+  return undefined;
+}
+
+function lastUser(file: string): number | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    const database = new Database(readOnly(file));
+    try {
+      const [row] = database.prepare('SELECT pid FROM owner').all() as { pid: number }[];
+      return row?.pid;
+    } finally {
+      database.close();
+    }
+  } catch {
+    // Empty before the first lock; being written while it is taken.
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
@@ -109,16 +205,23 @@ function lock(file: string): () => void {
   });
 }
 
-function checkSchema(database: Connection, file: string): void {
+function schemaOf(database: Connection): number {
   const [{ user_version: found }] = database.pragma('user_version') as [{ user_version: number }];
+  return found;
+}
+
+function checkSchema(database: Connection, file: string): void {
+  const found = schemaOf(database);
   if (found === schemaVersion) return;
   const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
-  if (found === 0 && tables.length === 0) {
-    database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`);
-    return;
-  }
+  if (found < 0 || found > schemaVersion || (found === 0 && tables.length > 0)) throw otherSchema(file, found);
+  const changes = versions.slice(found).join('\n');
+  database.exec(`BEGIN IMMEDIATE; ${changes} PRAGMA user_version = ${schemaVersion}; COMMIT;`);
+}
+
+function otherSchema(file: string, found: number): ConfigError {
   const what = found > schemaVersion ? `a ledger of schema ${found}` : 'a database of something else';
-  throw new ConfigError(`${file}: expected a ledger of schema ${schemaVersion}, found ${what}`, {
+  return new ConfigError(`${file}: expected a ledger of schema ${schemaVersion}, found ${what}`, {
     hint: found > schemaVersion ? 'use the version of the program that wrote it' : 'name another file',
   });
 }

@@ -19,6 +19,8 @@ export interface LedgerRow {
   /** Sendings so far. */
   readonly attempts: number;
   readonly idempotencyKey: string | undefined;
+  /** The batch it was last sent in (ledger-batches.ts); undefined: by itself. */
+  readonly batch: string | undefined;
   /** ISO 8601. */
   readonly createdAt: string;
   readonly sentAt: string | undefined;
@@ -57,6 +59,7 @@ export const columns = [
   'created_at',
   'sent_at',
   'finished_at',
+  'batch',
 ] as const satisfies readonly (keyof Columns)[];
 
 export function toLedgerRow(row: Columns): LedgerRow {
@@ -73,6 +76,7 @@ export function toLedgerRow(row: Columns): LedgerRow {
     lostUsd: row.lost_usd,
     attempts: row.attempts,
     idempotencyKey: row.idempotency_key ?? undefined,
+    batch: row.batch ?? undefined,
     createdAt: row.created_at,
     sentAt: row.sent_at ?? undefined,
     finishedAt: row.finished_at ?? undefined,

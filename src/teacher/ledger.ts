@@ -2,7 +2,8 @@
  * The memory of every call: one row per request, keyed by `requestKey`. The intent is written before sending
  * (`markSent`), the answer before it is used (`store`), each batch in one transaction that is on disk when the call
  * returns. A stored row is never overwritten, nothing expires, and a row that was sent by a process that then died is
- * `inDoubt`: counted against the budget at its upper bound, and asked again under the same idempotency key.
+ * `inDoubt`: counted against the budget at its upper bound, and asked again under the same idempotency key. A row in a
+ * batch is not in doubt but awaited, also across processes (ledger-batches.ts).
  *
  * The ledger asks no one and decides no budget (caller.ts does). Strings go in as JSON, which escapes NUL: libsql cuts
  * text at one.
@@ -10,8 +11,10 @@
 import { randomUUID } from 'node:crypto';
 import { invariant, type TeacherError } from '../base/errors.ts';
 import { canonicalJson } from '../base/hash.ts';
+import { LedgerBatches } from './ledger-batches.ts';
 import { type Connection, ledgerError, openLedgerFile } from './ledger-file.ts';
 import { type Columns, columns, type LedgerRow, toLedgerRow } from './ledger-row.ts';
+import type { RecordedCall } from './recorded-call.ts';
 import { type RowCost, Spending, type Spent } from './spending.ts';
 import type { TeacherAnswer, TeacherRequest, TokenUsage } from './teacher.ts';
 
@@ -39,6 +42,15 @@ export interface FailedEntry extends LedgerEntry {
   readonly mayHaveCharged: boolean;
 }
 
+/** What became of calls that another ledger had. */
+export interface Adopted {
+  readonly added: number;
+  /** Answered here already, with the same text and finish reason. */
+  readonly same: number;
+  /** Keys of those answered otherwise here: that answer stays. */
+  readonly conflicting: readonly string[];
+}
+
 const upsert = `
   INSERT INTO calls (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
   ON CONFLICT (key) DO UPDATE SET
@@ -51,8 +63,9 @@ export class Ledger {
   readonly file: string;
   readonly #database: Connection;
   readonly #close: () => void;
+  readonly batches: LedgerBatches;
   readonly #spending = new Spending();
-  /** Rows this process sent and still awaits. */
+  /** Rows this process sent by themselves and still awaits. */
   readonly #inFlight = new Set<string>();
 
   /** Throws ConfigError where the file is not a ledger, is of a newer schema, or belongs to another live process. */
@@ -61,14 +74,19 @@ export class Ledger {
     const { database, close } = openLedgerFile(file);
     this.#database = database;
     this.#close = close;
-    const costs = database.prepare('SELECT state, stage, cost_usd, upper_bound_usd, lost_usd FROM calls');
+    this.batches = new LedgerBatches(database, file);
+    const costs = database.prepare('SELECT state, stage, cost_usd, upper_bound_usd, lost_usd, batch FROM calls');
     for (const row of costs.iterate() as IterableIterator<RowCost>) this.#spending.add(row, false);
   }
 
-  /** Records that a batch is about to be sent, and returns the idempotency key of each entry. */
-  markSent(entries: readonly LedgerEntry[]): string[] {
+  /**
+   * Records that calls are about to be sent, and returns the idempotency key of each. Those of a `batch` (its id) are
+   * awaited from then on, by whichever process.
+   */
+  markSent(entries: readonly LedgerEntry[], batch: string | null = null): string[] {
     const rows = this.#change(entries, (entry, before) => {
       invariant(before?.state !== 'stored', `markSent: ${entry.key} is stored already`);
+      invariant(before?.state !== 'sent' || before.batch === null, `markSent: ${entry.key} is awaited in a batch`);
       invariant(!this.#inFlight.has(entry.key), `markSent: ${entry.key} is in flight already`);
       // A sending in doubt stays on the bill when the row is sent once more: not every provider heeds the key.
       const inDoubtUsd = before?.state === 'sent' ? (before.upper_bound_usd ?? 0) : 0;
@@ -79,6 +97,7 @@ export class Ledger {
         attempts: (before?.attempts ?? 0) + 1,
         idempotency_key: before?.idempotency_key ?? randomUUID(),
         sent_at: now(),
+        batch,
       };
     });
     return rows.map((row) => row.idempotency_key as string);
@@ -118,6 +137,39 @@ export class Ledger {
     });
   }
 
+  /**
+   * Takes over answers that another ledger has, in one transaction; what is stored here stays. They cost nothing here unless
+   * `withCosts`. A sending of ours that is in doubt stays on the bill.
+   */
+  adopt(calls: readonly RecordedCall[], { withCosts }: { readonly withCosts: boolean }): Adopted {
+    let added = 0;
+    let same = 0;
+    const conflicting: string[] = [];
+    const entries = calls.map((call) => ({ ...call, upperBoundUsd: undefined }));
+    this.#change(entries, (call, before) => {
+      const { raw, ...answer } = call.answer;
+      if (before?.state === 'stored') {
+        if (saysTheSame(before, answer)) same += 1;
+        else conflicting.push(call.key);
+        return before;
+      }
+      invariant(!this.#inFlight.has(call.key), `adopt: ${call.key} is in flight`);
+      added += 1;
+      const inDoubtUsd = before?.state === 'sent' ? (before.upper_bound_usd ?? 0) : 0;
+      return {
+        ...this.#row(call, before),
+        state: 'stored',
+        answer: JSON.stringify(answer),
+        raw: JSON.stringify(raw ?? null),
+        cost_usd: withCosts ? call.costUsd : 0,
+        lost_usd: (before?.lost_usd ?? 0) + inDoubtUsd,
+        created_at: before?.created_at ?? call.askedAt,
+        finished_at: call.answeredAt,
+      };
+    });
+    return { added, same, conflicting };
+  }
+
   /** Says that nobody awaits these any more: what of them is still 'sent' is in doubt from now on. */
   abandon(keys: readonly string[]): void {
     for (const key of keys) {
@@ -135,9 +187,11 @@ export class Ledger {
     return new Map([...rows].map(([key, row]) => [key, toLedgerRow(row)]));
   }
 
-  /** What was sent and never answered, and is not awaited by this process. */
+  /** What was sent and never answered, and is awaited neither by this process nor in a batch. */
   inDoubt(): LedgerRow[] {
-    const rows = this.#database.prepare("SELECT * FROM calls WHERE state = 'sent' ORDER BY sent_at, key").all();
+    const rows = this.#database
+      .prepare("SELECT * FROM calls WHERE state = 'sent' AND batch IS NULL ORDER BY sent_at, key")
+      .all();
     return (rows as Columns[]).filter((row) => !this.#inFlight.has(row.key)).map(toLedgerRow);
   }
 
@@ -181,6 +235,7 @@ export class Ledger {
       created_at: before?.created_at ?? now(),
       sent_at: before?.sent_at ?? null,
       finished_at: null,
+      batch: before?.batch ?? null,
     };
   }
 
@@ -202,7 +257,7 @@ export class Ledger {
     });
     for (const { before, after } of changes) {
       if (before) this.#spending.remove(before, this.#inFlight.has(before.key));
-      if (after.state === 'sent') this.#inFlight.add(after.key);
+      if (after.state === 'sent' && after.batch === null) this.#inFlight.add(after.key);
       else this.#inFlight.delete(after.key);
       this.#spending.add(after, after.state === 'sent');
     }
@@ -225,6 +280,16 @@ export class Ledger {
       for (const row of query.all(...some) as Columns[]) found.set(row.key, row);
     }
     return found;
+  }
+}
+
+function saysTheSame({ answer: stored }: Columns, answer: Omit<TeacherAnswer, 'raw'>): boolean {
+  try {
+    const { text, finishReason } = JSON.parse(stored as string) as TeacherAnswer;
+    return text === answer.text && finishReason === answer.finishReason;
+  } catch {
+    // A broken row says nothing the same; `ledger verify` names it.
+    return false;
   }
 }
 

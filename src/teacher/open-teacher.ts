@@ -3,14 +3,10 @@
  * this folder reaches the decoder, so that generation and judging work where no libtorch is.
  */
 import { z } from 'zod';
+import { priceSchema } from './prices.ts';
 import { openRecorded } from './recorded.ts';
 import type { Teacher } from './teacher.ts';
 import { openVendor } from './vendors.ts';
-
-const priceSchema = z.strictObject({
-  inputUsdPerMillion: z.number().nonnegative(),
-  outputUsdPerMillion: z.number().nonnegative(),
-});
 
 const vendorFields = {
   model: z.string().trim().min(1),
@@ -28,6 +24,22 @@ const vendorFields = {
   timeoutSeconds: z.number().positive().max(300).default(120),
   /** Overrides the list price; both 0: this server costs nothing. */
   price: priceSchema.optional(),
+  /** A file of prices, in the form of assets/prices.json, that goes before the listed ones. Default: $UNDERSTUDY_PRICES. */
+  prices: z.string().min(1).optional(),
+  /** Requests go by the provider's batch interface: at half the price, answered within a day. */
+  batch: z
+    .union([
+      z.boolean(),
+      z.strictObject({
+        /** Most requests in one batch. Default: what the provider takes. */
+        maxRequests: z.int().min(1).optional(),
+        /** The account's limit of prompt tokens in all its batches; what is refused for it waits in any case. */
+        maxEnqueuedTokens: z.int().min(1).optional(),
+        /** Batches, as the provider names them, that it no longer has: their rows are asked again. */
+        forget: z.array(z.string().min(1)).optional(),
+      }),
+    ])
+    .optional(),
 };
 
 const baseUrl = z.url({ protocol: /^https?$/, error: 'expected an address such as http://localhost:8000/v1' });

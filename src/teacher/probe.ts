@@ -7,7 +7,7 @@ import { InterruptedError, TeacherSetupError } from '../base/errors.ts';
 import { nearestName } from '../base/nearest.ts';
 import { redact } from '../base/redact.ts';
 import { withDeadline } from './deadline.ts';
-import type { Endpoint } from './endpoint.ts';
+import { credentials, type Endpoint } from './endpoint.ts';
 import { connectionCode } from './retry.ts';
 import { quote, setupHint } from './vendor-errors.ts';
 
@@ -77,14 +77,6 @@ async function get(endpoint: Endpoint, path: string, signal: AbortSignal | undef
   } finally {
     deadline.clear();
   }
-}
-
-/** As the SDK sends them: credentials of the address win over the key. */
-function credentials({ provider, apiKey, headers }: Endpoint): Record<string, string> {
-  if (apiKey === undefined) return { ...headers };
-  return provider === 'anthropic'
-    ? { 'x-api-key': apiKey, 'anthropic-version': '2023-06-01', ...headers }
-    : { Authorization: `Bearer ${apiKey}`, ...headers };
 }
 
 /** fetch itself says only "fetch failed"; its cause says why. */

@@ -14,6 +14,9 @@ export interface Totals {
   /** Sent by a process that no longer awaits them; upper bounds. They are asked again when needed. */
   readonly inDoubtCalls: number;
   readonly inDoubtUsd: number;
+  /** In a batch that goes on at the provider, whichever process awaits it; upper bounds. */
+  readonly awaitedCalls: number;
+  readonly awaitedUsd: number;
   readonly failedCalls: number;
   /** Upper bounds of sendings that were given up or repeated without an answer: the provider may have charged them. */
   readonly lostUsd: number;
@@ -30,6 +33,7 @@ export interface RowCost {
   readonly cost_usd: number | null;
   readonly upper_bound_usd: number | null;
   readonly lost_usd: number;
+  readonly batch: string | null;
 }
 
 type Counts = { -readonly [name in keyof Totals]: number };
@@ -42,6 +46,8 @@ const names = [
   'inFlightUsd',
   'inDoubtCalls',
   'inDoubtUsd',
+  'awaitedCalls',
+  'awaitedUsd',
   'failedCalls',
   'lostUsd',
 ] as const satisfies readonly (keyof Totals)[];
@@ -50,7 +56,7 @@ const nothing = (): Counts => Object.fromEntries(names.map((name) => [name, 0]))
 
 /** Everything that counts against a budget. */
 export const committedUsd = (totals: Totals): number =>
-  totals.storedUsd + totals.inFlightUsd + totals.inDoubtUsd + totals.lostUsd;
+  totals.storedUsd + totals.inFlightUsd + totals.inDoubtUsd + totals.awaitedUsd + totals.lostUsd;
 
 /** Cents where there are some, more digits where there are none. */
 export const usd = (amount: number): string =>
@@ -87,9 +93,9 @@ export class Spending {
       if (row.cost_usd === null) counts.unpricedCalls += sign;
     }
     if (row.state !== 'sent') return;
-    const [calls, sum] = inFlight
-      ? (['inFlightCalls', 'inFlightUsd'] as const)
-      : (['inDoubtCalls', 'inDoubtUsd'] as const);
+    const awaited = row.batch === null ? undefined : (['awaitedCalls', 'awaitedUsd'] as const);
+    const [calls, sum] =
+      awaited ?? (inFlight ? (['inFlightCalls', 'inFlightUsd'] as const) : (['inDoubtCalls', 'inDoubtUsd'] as const));
     counts[calls] += sign;
     // Sums of floats leave dust behind; nothing in flight costs exactly nothing.
     counts[sum] = counts[calls] === 0 ? 0 : counts[sum] + sign * (row.upper_bound_usd ?? 0);

@@ -5,6 +5,7 @@
 
 import type { TeacherError } from '../base/errors.ts';
 import type { Message } from '../base/message.ts';
+import type { BatchVendor } from './batch-vendor.ts';
 import type { RateHint, Rates } from './limits.ts';
 
 export interface SamplingParameters {
@@ -74,6 +75,8 @@ export interface Teacher {
   readonly concurrency: number;
   /** What the provider allows, where the user has said so. */
   readonly rates?: Rates | undefined;
+  /** Where there is one, its requests go by this instead of `ask`, and `price` is that of batches. */
+  readonly batches?: BatchVendor | undefined;
   /** Finds out, before any work, whether the teacher can answer. Throws TeacherSetupError (exit code 2). */
   probe(signal?: AbortSignal): Promise<void>;
   /** One result per request, in order. A failure of one is its TeacherError, not a rejection of all. */

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { TeacherError, TeacherSetupError } from '../../src/base/errors.ts';
 import { readConversations, toMessagesJsonl } from '../../src/data/formats.ts';
-import { answerGiven, answerInstructions, planAnswerRequests } from '../../src/generate/answers.ts';
+import type { Conversation } from '../../src/data/records.ts';
+import {
+  answerGiven,
+  answerInstructions,
+  type GivenPrompt,
+  type GivenSettings,
+  planAnswerRequests,
+} from '../../src/generate/answers.ts';
 import type { GeneratedInstruction } from '../../src/generate/instructions.ts';
 import { Ledger } from '../../src/teacher/ledger.ts';
 import { openRecorded } from '../../src/teacher/recorded.ts';
@@ -148,6 +155,14 @@ describe('answerInstructions', () => {
 });
 
 describe('answerGiven', () => {
+  const collect = async (given: readonly GivenPrompt[], settings: GivenSettings, teacher: Teacher) => {
+    const [conversations, rejects]: [Conversation[], unknown[]] = [[], []];
+    for await (const { conversation, reject } of answerGiven(() => given, given.length, settings, ask(teacher))) {
+      if (conversation) conversations.push(conversation);
+      else rejects.push([reject.id, reject.reason]);
+    }
+    return { conversations, rejects };
+  };
   const prompts = [
     { id: 'one', prompt: 'Name a river.\n\nIn Spain', category: 'knowledge', file: 'given.json', row: 3 },
     { id: 'two', prompt: '说出一条河。' },
@@ -165,9 +180,9 @@ describe('answerGiven', () => {
     ];
     writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
     const given = [...prompts, { id: 'five', prompt: 'Name a bay.' }];
-    const failing = answerGiven(given, { maxTokens: 64 }, ask(openRecorded(file)));
+    const failing = collect(given, { maxTokens: 64 }, openRecorded(file));
     await expect(failing).rejects.toThrow(/1 of 5 calls to recorded:strong\.jsonl failed: .*"Name a bay\."/);
-    const { conversations, rejects } = await answerGiven(prompts, { maxTokens: 64 }, ask(openRecorded(file)));
+    const { conversations, rejects } = await collect(prompts, { maxTokens: 64 }, openRecorded(file));
     expect(
       conversations.map(({ id, language, category, messages }) => [id, language, category, messages[1]?.content]),
     ).toEqual([
@@ -183,12 +198,12 @@ describe('answerGiven', () => {
       teacher: 'recorded:strong.jsonl',
       calls: [expect.stringMatching(/^[0-9a-f]{64}$/)],
     });
-    expect(rejects.map(({ id, reason }) => [id, reason])).toEqual([['four', 'empty']]);
+    expect(rejects).toEqual([['four', 'empty']]);
   });
 
   test('requests are greedy, of one turn, sample 0', async () => {
     const teacher = knowing({ 'Name a sea.': 'The Baltic.' });
-    const { conversations } = await answerGiven(prompts.slice(3), { maxTokens: 64 }, ask(teacher));
+    const { conversations } = await collect(prompts.slice(3), { maxTokens: 64 }, teacher);
     const [row] = ledger.lookup(conversations[0]?.provenance.calls ?? []).values();
     expect(row?.request).toEqual({
       model: 'test-model',
@@ -200,9 +215,28 @@ describe('answerGiven', () => {
 
   test('what it makes can be written and read again', async () => {
     const teacher = knowing(Object.fromEntries(prompts.map(({ prompt }) => [prompt, `Answer to ${prompt}`])));
-    const { conversations } = await answerGiven(prompts, { maxTokens: 64 }, ask(teacher));
+    const { conversations } = await collect(prompts, { maxTokens: 64 }, teacher);
     const file = join(temporaryFolder(), 'data.jsonl');
     writeFileSync(file, toMessagesJsonl(conversations));
     expect(readConversations(file)).toEqual(conversations);
+  });
+
+  test('an answer that ends at its limit is left out, asked for with more tokens, or kept and marked', async () => {
+    const teacher = () =>
+      fakeTeacher({
+        reply: async ({ parameters: { maxTokens } }) =>
+          maxTokens >= 200 ? answer('all of it') : { ...answer('half of'), finishReason: 'length' },
+      });
+    const one = prompts.slice(3);
+    expect((await collect(one, { maxTokens: 50 }, teacher())).rejects).toEqual([['four', 'cut']]);
+    const kept = (await collect(one, { maxTokens: 50, cut: 'keep' }, teacher())).conversations[0];
+    expect(kept).toMatchObject({ messages: [{}, { content: 'half of' }], provenance: { cut: true } });
+    const file = join(temporaryFolder(), 'kept.jsonl');
+    writeFileSync(file, toMessagesJsonl([kept as Conversation]));
+    expect(readConversations(file)).toEqual([kept]);
+    const longer = (await collect(one, { maxTokens: 50, cut: 'longer' }, teacher())).conversations[0];
+    expect(longer?.messages[1]?.content).toBe('all of it');
+    expect(longer?.provenance.calls).toHaveLength(3); // 50, 100, 200
+    expect(longer?.provenance.cut).toBeUndefined();
   });
 });

@@ -24,11 +24,11 @@ function toNumber({ text, finishReason }: TeacherAnswer): Checked<number> {
 }
 
 async function collect(texts: readonly string[], options: Partial<CheckedOptions> & Pick<CheckedOptions, 'teacher'>) {
-  const rows = [];
+  const rows: unknown[][] = [];
   const settings = { ledger, stage: 'numbers', ...options };
-  const requests = () => texts.map((text) => request(text));
-  for await (const { row, calls, result } of askChecked(requests, texts.length, settings, toNumber)) {
-    rows.push([row, calls.length, result.fault?.reason ?? result.value]);
+  const asking = { request: (text: string) => request(text), check: toNumber };
+  for await (const { item, calls, result } of askChecked(() => texts, texts.length, asking, settings)) {
+    rows.push([item, calls.length, result.fault?.reason ?? result.value]);
   }
   return rows;
 }
@@ -58,13 +58,13 @@ it('asks again what is at fault, each in the way its fault asks for, and keeps t
   });
   const texts = ['long', 'fine', 'shy', 'chatty', 'empty', 'dead', 'chatty'];
   const expected = [
-    [0, 3, 4],
-    [1, 1, 7],
-    [2, 2, 5],
-    [3, 2, 6],
-    [4, 1, 'empty'],
-    [5, 1, 'no answer'],
-    [6, 2, 6],
+    ['long', 3, 4],
+    ['fine', 1, 7],
+    ['shy', 2, 5],
+    ['chatty', 2, 6],
+    ['empty', 1, 'empty'],
+    ['dead', 1, 'no answer'],
+    ['chatty', 2, 6],
   ];
   expect(await collect(texts, { teacher })).toEqual(expected);
   // All that was asked is stored: a second time nothing is asked but what failed.
@@ -75,10 +75,10 @@ it('asks again what is at fault, each in the way its fault asks for, and keeps t
 
 it('ends after so many askings, and where an answer may be no longer', async () => {
   const cut = fakeTeacher({ reply: async () => ({ ...answer('1'), finishReason: 'length' }) });
-  expect(await collect(['a'], { teacher: cut, askings: 5, mostTokens: 300 })).toEqual([[0, 3, 'cut']]); // 100, 200, 300
+  expect(await collect(['a'], { teacher: cut, askings: 5, mostTokens: 300 })).toEqual([['a', 3, 'cut']]); // 100, 200, 300
   const never = fakeTeacher({ reply: async () => answer('words') });
-  expect(await collect(['b'], { teacher: never, askings: 3 })).toEqual([[0, 4, 'no number']]);
-  expect(await collect(['c'], { teacher: never, askings: 0 })).toEqual([[0, 1, 'no number']]);
+  expect(await collect(['b'], { teacher: never, askings: 3 })).toEqual([['b', 4, 'no number']]);
+  expect(await collect(['c'], { teacher: never, askings: 0 })).toEqual([['c', 1, 'no number']]);
 });
 
 it('tells the teacher in the words it is given, and shows its last reply alone', async () => {

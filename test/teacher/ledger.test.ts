@@ -241,7 +241,7 @@ test('files that are no ledger are refused and left alone', () => {
   const other = join(folder, 'other.sqlite');
   const database = new Database(other);
   database.exec('CREATE TABLE things (name TEXT)');
-  expect(() => new Ledger(other)).toThrow(/expected a ledger of schema 1, found a database of something else/);
+  expect(() => new Ledger(other)).toThrow(/expected a ledger of schema 2, found a database of something else/);
   database.exec('PRAGMA user_version = 99');
   expect(() => new Ledger(other)).toThrow(/found a ledger of schema 99/);
   database.close();

@@ -45,6 +45,61 @@ test('vendors are paid; the list price holds at their own address only, a given 
   expect(await open({ provider: 'openai', model: 'gpt-4', price })).toMatchObject({ paid: true, price });
 });
 
+function priceFile(models: object): string {
+  const file = join(temporaryFolder(), 'prices.json');
+  writeFileSync(file, JSON.stringify({ models }));
+  return file;
+}
+
+test('a file of prices goes before the list, that of the settings before that of the environment', async () => {
+  process.env['OPENAI_API_KEY'] = key;
+  const [file, usual] = [priceFile({ 'gpt-4': price }), priceFile({ 'gpt-4': { ...price, inputUsdPerMillion: 7 } })];
+  const config = { provider: 'openai', model: 'gpt-4' };
+  expect(await open({ ...config, prices: file })).toMatchObject({ price });
+  process.env['UNDERSTUDY_PRICES'] = usual;
+  expect(await open(config)).toMatchObject({ price: { inputUsdPerMillion: 7 } });
+  expect(await open({ ...config, prices: file })).toMatchObject({ price });
+  // The user's word holds at any address; what it does not list is as without it.
+  expect(await open({ ...config, baseUrl: 'https://proxy.example/v1' })).toMatchObject({
+    price: { inputUsdPerMillion: 7 },
+  });
+  expect(await open({ ...config, model: 'gpt-4o' })).toMatchObject({ price: { inputUsdPerMillion: 2.5 } });
+  expect(await open({ ...config, model: 'gpt-unheard-of' })).toMatchObject({ paid: true, price: undefined });
+  expect(await open({ ...config, baseUrl: 'http://localhost:8000/v1' })).toMatchObject({ paid: false });
+  const free = { inputUsdPerMillion: 0, outputUsdPerMillion: 0 };
+  expect(await open({ ...config, prices: priceFile({ 'gpt-4': free }) })).toMatchObject({ paid: false });
+  await expect(open({ ...config, prices: 'no/such/file.json' })).rejects.toThrow('no such file');
+});
+
+test('by batch: at half the list price, at the share that is given, and at the full price where none is known', async () => {
+  process.env['OPENAI_API_KEY'] = key;
+  const openai = { provider: 'openai', model: 'gpt-4', batch: true };
+  expect(await open(openai)).toMatchObject({
+    name: 'openai:gpt-4',
+    price: { inputUsdPerMillion: 15, outputUsdPerMillion: 30 },
+    batches: { provider: 'openai', baseUrl: 'https://api.openai.com/v1', limits: { requests: 50_000 } },
+  });
+  expect((await open({ ...openai, batch: false })).batches).toBeUndefined();
+  expect((await open({ ...openai, batch: { maxRequests: 7 } })).batches?.limits.requests).toBe(7);
+  const half = { inputUsdPerMillion: 0.5, outputUsdPerMillion: 0.5 };
+  expect(await open({ ...openai, price })).toMatchObject({ price: half });
+  const elsewhere = { ...openai, provider: 'openai-compatible', model: 'm', baseUrl: 'https://batches.example/v1' };
+  expect(await open({ ...elsewhere, price: { ...price, batch: 0.25 } })).toMatchObject({
+    price: { inputUsdPerMillion: 0.25, outputUsdPerMillion: 0.25 },
+  });
+  const warnings: string[] = [];
+  const listen = (warning: Error) => warnings.push(warning.message);
+  process.on('warning', listen);
+  expect(await open({ ...elsewhere, price })).toMatchObject({ price });
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', listen);
+  expect(warnings).toEqual([expect.stringContaining('what m costs in a batch is not known')]);
+  expect(await open({ ...openai, baseUrl: 'http://localhost:8000/v1' })).toMatchObject({
+    paid: false,
+    price: undefined,
+  });
+});
+
 test('free is what runs on this machine or is priced at 0', async () => {
   const server = { provider: 'openai-compatible', model: 'm' };
   const zero = { inputUsdPerMillion: 0, outputUsdPerMillion: 0 };
@@ -87,6 +142,9 @@ test('the schema is strict, fills defaults in, and takes no key for the name of 
     { provider: 'openai-compatible', model: 'm', baseUrl: 'ftp://x' },
     { provider: 'openai', model: 'm', concurrency: 0 },
     { provider: 'openai', model: 'm', price: { inputUsdPerMillion: -1, outputUsdPerMillion: 1 } },
+    { provider: 'openai', model: 'm', batch: 'yes' },
+    { provider: 'openai', model: 'm', batch: { maxRequests: 0 } },
+    { provider: 'openai', model: 'm', price: { inputUsdPerMillion: 1, outputUsdPerMillion: 1, batch: 2 } },
     { provider: 'recorded' },
     { provider: 'parrot' },
   ];

@@ -1,0 +1,144 @@
+/** Training data from a teacher, through the program: given tasks answered, and translated first. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { understudy } from './program.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'understudy-generate-'));
+const tasks = join(scratch, 'tasks.json');
+writeFileSync(
+  tasks,
+  JSON.stringify([
+    { instruction: 'Name a river.', input: 'In Spain', output: 'old answer' },
+    { instruction: 'Count to 40.', input: '', output: '' },
+    { instruction: 'Say nothing.', input: '', output: 'x' },
+  ]),
+);
+
+/** Translates by a dictionary, answers with "A: " before the task, and says nothing where it is told so. */
+const chinese: Record<string, object> = {
+  'Name a river.': { instruction: '说出一条河。', input: '在西班牙' },
+  'Count to 40.': { instruction: '数到40。', input: '' },
+  'Say nothing.': { instruction: '什么都别说。', input: '' },
+};
+let server: Server;
+let baseUrl: string;
+let served = 0;
+beforeAll(async () => {
+  server = createServer(async (request, response) => {
+    response.setHeader('content-type', 'application/json');
+    if (request.method === 'GET') return void response.end('{"object":"list","data":[]}');
+    served += 1;
+    let body = '';
+    for await (const piece of request) body += piece;
+    const prompt: string = JSON.parse(body).messages.at(-1).content;
+    const known = Object.entries(chinese).find(([text]) => prompt.includes(JSON.stringify(text)));
+    let content = known ? JSON.stringify(known[1]) : `A: ${prompt}`;
+    if (/Say nothing|什么都别说/.test(prompt) && !known) content = '';
+    const choices = [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }];
+    const usage = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14 };
+    response.end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 0, model: 'm', choices, usage }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+});
+afterAll(() => {
+  server.close();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+const rowsOf = (...names: string[]) =>
+  readFileSync(join(scratch, ...names), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+const teacher = () => ['--provider', 'openai-compatible', '--base-url', baseUrl, '--model', 'm'];
+
+describe('generate answers', () => {
+  it('answers every task, keeps what came of the others apart, and asks nothing a second time', async () => {
+    const run = () =>
+      understudy(['generate', 'answers', '--data', tasks, ...teacher(), '--out', join(scratch, 'answered'), '--json']);
+    const first = await run();
+    expect(first.code, first.stderr).toBe(0);
+    expect(JSON.parse(first.stdout)).toMatchObject({ name: 'answered', rows: 2, rejected: { empty: 1 } });
+    const rows = rowsOf('answered', 'data.jsonl');
+    expect(rows.map(({ messages }) => messages.map(({ content }: { content: string }) => content))).toEqual([
+      ['Name a river.\n\nIn Spain', 'A: Name a river.\n\nIn Spain'],
+      ['Count to 40.', 'A: Count to 40.'],
+    ]);
+    expect(rows[0].provenance).toMatchObject({ file: tasks, row: 0, teacher: 'openai-compatible:m' });
+    expect(rowsOf('answered', 'rejects.jsonl')).toMatchObject([{ reason: 'empty' }]);
+    const before = served;
+    expect((await run()).code).toBe(0);
+    expect(served).toBe(before);
+  });
+
+  it('from a recording, with the policy for cut answers refused where it is none', async () => {
+    const recorded = join(scratch, 'recorded.jsonl');
+    writeFileSync(
+      recorded,
+      ['Name a river.', 'Count to 40.', 'Say nothing.']
+        .map((instruction, i) =>
+          JSON.stringify({ instruction, ...(i === 0 && { input: 'In Spain' }), output: `R${i}` }),
+        )
+        .join('\n'),
+    );
+    const words = ['generate', 'answers', '--data', tasks, '--provider', 'recorded', '--recorded', recorded];
+    const good = await understudy([...words, '--out', join(scratch, 'recorded'), '--json']);
+    expect(JSON.parse(good.stdout)).toMatchObject({ rows: 3, rejected: {} });
+    const bad = await understudy([...words, '--cut', 'shorter', '--out', join(scratch, 'bad')]);
+    expect(bad.code).toBe(2);
+    expect(bad.stderr).toContain('cut');
+  });
+});
+
+describe('generate translate', () => {
+  it('translates the tasks, never the answers, and answers them in their new language', async () => {
+    const out = join(scratch, 'chinese');
+    const words = ['generate', 'translate', '--data', tasks, '--to', 'zh', ...teacher(), '--out', out, '--json'];
+    const { code, stdout, stderr } = await understudy(words);
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ translated: 3, untranslated: {}, rows: 2, rejected: { empty: 1 } });
+    const rows = rowsOf('chinese', 'data.jsonl');
+    expect(rows[0].messages).toEqual([
+      { role: 'user', content: '说出一条河。\n\n在西班牙' },
+      { role: 'assistant', content: 'A: 说出一条河。\n\n在西班牙' },
+    ]);
+    expect(rows[0].language).toBe('zh');
+    expect(rows[0].provenance.calls).toHaveLength(2); // the translation's and the answer's
+  });
+
+  it('refuses a language there is none of before anybody is asked', async () => {
+    const before = served;
+    const words = ['generate', 'translate', '--data', tasks, '--to', 'xx', ...teacher(), '--out', join(scratch, 'xx')];
+    const { code, stderr } = await understudy(words);
+    expect([code, served]).toEqual([2, before]);
+    expect(stderr).toContain('expected the code of a language');
+  });
+});
+
+describe('plan generate', () => {
+  it('asks a pilot, scales its counts up, and what it bought is found by the run', async () => {
+    const many = join(scratch, 'many.jsonl');
+    const lines = Array.from({ length: 40 }, (_, i) => JSON.stringify({ instruction: `Task number ${100 + i}.` }));
+    writeFileSync(many, lines.join('\n'));
+    const settings = ['--data', many, ...teacher(), '--out', join(scratch, 'planned'), '--json'];
+    const before = served;
+    const { code, stdout, stderr } = await understudy(['plan', 'generate', ...settings, '--pilot', '8']);
+    expect(code, stderr).toBe(0);
+    expect(served - before).toBe(8);
+    const plan = JSON.parse(stdout);
+    expect(plan).toMatchObject({ tasks: 40, stored: 0, pilot: { asked: 8, answered: 8, cut: 0 }, paid: false });
+    // Every prompt has as many bytes and 9 tokens, every answer 5.
+    expect(plan.inputTokens.mean).toBeCloseTo(40 * 9);
+    expect(plan.outputTokens).toEqual({ mean: 200, low: 200, high: 200 });
+    expect((await understudy(['generate', 'answers', ...settings])).code).toBe(0);
+    expect(served - before).toBe(40);
+    const again = await understudy(['plan', 'generate', ...settings, '--pilot', '8']);
+    expect(JSON.parse(again.stdout)).toMatchObject({ stored: 40, outputTokens: { mean: 0 } });
+    expect(served - before).toBe(40);
+  });
+});
