@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
-import type { Engine } from '../recipes/engine.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Engine, EngineOptions } from '../recipes/engine.ts';
 import { ConfigError } from '../src/base/errors.ts';
 import { embeddedModelFolder, packageRoot } from '../src/base/paths.ts';
 import { isHubName, parseHubName } from '../src/hub/names.ts';
@@ -35,6 +35,9 @@ export function realNumber(text: string): number {
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number, got "${text}"`);
   return value;
 }
+
+export const deviceOption = (): Option =>
+  new Option('--device <name>', 'compute on cpu, cuda or cuda:N (default: auto, a GPU where libtorch has one)');
 
 /**
  * A folder, `builtin` for the embedded model, or org/name on the Hugging Face hub. Only the name is looked at: set-up makes
@@ -74,10 +77,10 @@ export async function ensureNative(): Promise<void> {
   await setup.ensureSetup({ needs: 'native' });
 }
 
-export async function openEngine(options: { threads?: number | undefined } = {}): Promise<Engine> {
+export async function openEngine({ threads, device }: EngineOptions = {}): Promise<Engine> {
   await ensureNative();
   const { startEngine } = await import('../recipes/engine.ts');
-  return startEngine(options.threads === undefined ? {} : { threads: options.threads });
+  return startEngine({ threads, device });
 }
 
 /**
@@ -103,7 +106,7 @@ export async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>
 
 /** `interruptible` with an engine that is stopped at the end, whatever the end is. */
 export const withEngine = <T>(
-  options: { threads?: number | undefined },
+  options: EngineOptions,
   body: (engine: Engine, signal: AbortSignal) => Promise<T>,
 ): Promise<T> =>
   interruptible(async (signal) => {

@@ -16,6 +16,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
+import { ledgerCommand } from './commands/ledger.ts';
 import { modelCommand } from './commands/model.ts';
 import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
@@ -35,6 +36,7 @@ function program(): Command {
     runCommand(),
     generateCommand(),
     dataCommand(),
+    ledgerCommand(),
     planCommand(),
     trainCommand(),
     answerCommand(),

@@ -14,6 +14,7 @@ export interface ContextOptions {
   readonly output: string;
   readonly ledger?: string | undefined;
   readonly threads?: number | undefined;
+  readonly device?: string | undefined;
   readonly budgetUsd?: number | undefined;
   /** Spending without a budget was confirmed. */
   readonly yes?: boolean | undefined;

@@ -1,10 +1,12 @@
 // Registration. What is exported is declared, name by name, in src/native/addon.ts; scripts/check-signatures.mjs
 // holds the `ts:` comments here against it.
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <torch/headeronly/version.h>
 #include <ATen/cpu/Utils.h>
 
 #include "boundary.h"
+#include "device.h"
 #include "exports.h"
 
 namespace understudy {
@@ -37,7 +39,9 @@ Napi::Value machine(const Napi::CallbackInfo& info) {
     result.Set("torchVersion", TORCH_VERSION);
     result.Set("threads", at::get_num_threads());
     result.Set("cpuCapability", at::get_cpu_capability());
+    result.Set("builtForCuda", at::detail::getCUDAHooks().hasCUDART());
     result.Set("cuda", at::hasCUDA());
+    result.Set("device", processDevice().str());
     auto features = Napi::Array::New(env);
     for (const auto& [name, value] : at::cpu::get_cpu_capabilities()) {
       if (value.isBool() && value.toBool()) features.Set(features.Length(), Napi::String::New(env, name));
@@ -53,6 +57,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   registerTensors(env, exports);
   registerAutograd(env, exports);
   registerFiles(env, exports);
+  registerDevice(env, exports);
   exports.Set("setThreads", Napi::Function::New(env, setThreads, "setThreads"));
   exports.Set("setDeterministic", Napi::Function::New(env, setDeterministic, "setDeterministic"));
   exports.Set("machine", Napi::Function::New(env, machine, "machine"));

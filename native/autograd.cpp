@@ -1,4 +1,5 @@
 // The entry points of libtorch's autograd that are not operators.
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "boundary.h"
@@ -54,8 +55,8 @@ Napi::Value setRequiresGrad(const Napi::CallbackInfo& info) {
 
 // Returns what it was before. ts: setGradMode(on: boolean): boolean
 Napi::Value setGradMode(const Napi::CallbackInfo& info) {
-  const bool before = at::GradMode::is_enabled();
-  at::GradMode::set_enabled(info[0].ToBoolean().Value());
+  const bool before = c10::GradMode::is_enabled();
+  c10::GradMode::set_enabled(info[0].ToBoolean().Value());
   return Napi::Boolean::New(info.Env(), before);
 }
 

@@ -17,8 +17,10 @@ Environment::Environment(Napi::Env env) : env_(env), id_((++environments) & mask
 
 Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-void Environment::account(int64_t delta) {
+void Environment::account(int64_t delta, const at::Tensor& tensor) {
   bytes_ += delta;
+  // V8 collects garbage when it hears of much memory; a GPU's says nothing about what this process has.
+  if (!tensor.device().is_cpu()) return;
   unreported_ += delta;
   if (unreported_ > kReportBytes || unreported_ < -kReportBytes) {
     Napi::MemoryManagement::AdjustExternalMemory(env_, unreported_);
@@ -41,7 +43,7 @@ double Environment::keep(at::Tensor tensor) {
     auto& storage = storages_[tensor.storage().unsafeGetStorageImpl()];
     if (storage.handles++ == 0) {
       storage.bytes = static_cast<int64_t>(tensor.storage().nbytes());
-      account(storage.bytes);
+      account(storage.bytes, tensor);
     }
   }
   Slot& slot = slots_[index];
@@ -76,7 +78,7 @@ void Environment::release(double handle) {
   if (freed.tensor.has_storage()) {
     auto found = storages_.find(freed.tensor.storage().unsafeGetStorageImpl());
     if (found != storages_.end() && --found->second.handles == 0) {
-      account(-found->second.bytes);
+      account(-found->second.bytes, freed.tensor);
       storages_.erase(found);
     }
   }

@@ -47,7 +47,7 @@ class Environment {
     int64_t bytes = 0;
   };
   const Slot& slot(double handle) const;
-  void account(int64_t delta);
+  void account(int64_t delta, const at::Tensor& tensor);
 
   Napi::Env env_;
   uint64_t id_;

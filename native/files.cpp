@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "boundary.h"
+#include "device.h"
 #include "exports.h"
 
 namespace understudy {
@@ -41,7 +42,7 @@ Napi::Value unmapFile(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// ts: fromFile(file: number, byteOffset: number, dtype: string, shape: readonly number[]): number
+// On another device than the CPU a copy. ts: fromFile(file: number, byteOffset: number, dtype: string, shape: readonly number[]): number
 Napi::Value fromFile(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto& environment = Environment::of(info.Env());
@@ -66,7 +67,7 @@ Napi::Value fromFile(const Napi::CallbackInfo& info) {
       tensor = at::empty(shape, at::TensorOptions(dtype));
       std::memcpy(tensor.mutable_data_ptr(), data, tensor.nbytes());
     }
-    return Napi::Number::New(info.Env(), environment.keep(std::move(tensor)));
+    return Napi::Number::New(info.Env(), environment.keep(tensor.to(processDevice())));
   });
 }
 

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "boundary.h"
+#include "device.h"
 #include "exports.h"
 
 namespace understudy {
@@ -13,7 +14,7 @@ const at::Tensor& tensorAt(const Napi::CallbackInfo& info, size_t index) {
   return Environment::of(info.Env()).tensor(info[index].As<Napi::Number>().DoubleValue());
 }
 
-// Copies. ts: fromBytes(bytes: Uint8Array, dtype: string, shape: readonly number[]): number
+// Copies, to the process's device. ts: fromBytes(bytes: Uint8Array, dtype: string, shape: readonly number[]): number
 Napi::Value fromBytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     if (!info[0].IsTypedArray()) throw std::runtime_error("fromBytes: expected a Uint8Array");
@@ -24,7 +25,7 @@ Napi::Value fromBytes(const Napi::CallbackInfo& info) {
                                std::to_string(bytes.ByteLength()));
     }
     if (tensor.nbytes() > 0) std::memcpy(tensor.mutable_data_ptr(), bytes.Data(), tensor.nbytes());
-    return Napi::Number::New(info.Env(), Environment::of(info.Env()).keep(std::move(tensor)));
+    return Napi::Number::New(info.Env(), Environment::of(info.Env()).keep(tensor.to(processDevice())));
   });
 }
 

@@ -1,10 +1,10 @@
-/** The engine's process: libtorch, one loaded model, and the numeric recipes. Started by `startEngine`. */
+/** The engine's process: libtorch on one device, one loaded model, and the numeric recipes. Started by `startEngine`. */
 import { sha256 } from '../src/base/hash.ts';
 import { answerOn } from '../src/local/answer.ts';
 import { type LoadedModel, loadModel } from '../src/local/loaded-model.ts';
-import { serveEngine } from '../src/run/engine-process.ts';
+import { type MethodHandlers, serveEngine } from '../src/run/engine-process.ts';
 import { threadsUsed } from '../src/torch/kernels.ts';
-import { computesInBf16, machine } from '../src/torch/machine.ts';
+import { computesInBf16, gpu, machine, openDevice } from '../src/torch/machine.ts';
 import { productSpeed } from '../src/torch/product-speed.ts';
 import type { EngineMethods, ModelChoice } from './engine.ts';
 import { run as runMerge } from './merge.ts';
@@ -26,8 +26,8 @@ function unload(): void {
   loaded = undefined;
 }
 
-serveEngine<EngineMethods>({
-  machine: () => ({ ...machine(), computesInBf16: computesInBf16(), kernelThreads: threadsUsed(10_000) }),
+const handlers: MethodHandlers<EngineMethods> = {
+  machine: () => ({ ...machine(), gpu: gpu(), computesInBf16: computesInBf16(), kernelThreads: threadsUsed(10_000) }),
   answer: ({ model, requests, rows }, { signal, emit }) =>
     answerOn(use(model)).answer(requests, { rows, signal, onEvent: emit }),
   score: ({ model, conversations }, { signal, emit }) =>
@@ -41,4 +41,6 @@ serveEngine<EngineMethods>({
     unload();
     return runSft(config, context);
   },
-});
+};
+
+serveEngine(handlers, () => openDevice(process.argv[2] ?? 'auto'));

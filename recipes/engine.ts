@@ -5,7 +5,7 @@ import type { ScoredAnswer } from '../src/evaluate/scorer.ts';
 import type { ComputeDtype } from '../src/local/loaded-model.ts';
 import type { AnswerEvent, LocalAnswer, LocalModel, LocalRequest } from '../src/local/local-model.ts';
 import type { WeightFormat } from '../src/model/quantize.ts';
-import type { NativeMachine } from '../src/native/addon.ts';
+import type { NativeGpu, NativeMachine } from '../src/native/addon.ts';
 import { EngineProcess } from '../src/run/engine-process.ts';
 import type { Dtype } from '../src/torch/tensor.ts';
 import type { MergeConfig, MergeResult } from './merge.ts';
@@ -24,6 +24,8 @@ export interface EngineMachine extends NativeMachine {
   readonly computesInBf16: boolean;
   /** How many threads one of our own kernels really used: 1 means OpenMP is missing from the build. */
   readonly kernelThreads: number;
+  /** Null on the CPU. */
+  readonly gpu: NativeGpu | null;
 }
 
 export type EngineMethods = {
@@ -46,8 +48,17 @@ export type EngineMethods = {
 
 export type Engine = EngineProcess<EngineMethods>;
 
-export const startEngine = (options: { threads?: number } = {}): Engine =>
-  new EngineProcess(fileURLToPath(new URL('./engine-main.js', import.meta.url)), options);
+export interface EngineOptions {
+  readonly threads?: number | undefined;
+  /** `auto` (the default), `cpu`, `cuda` or `cuda:N`, for as long as the engine lives. One that is not there fails every call. */
+  readonly device?: string | undefined;
+}
+
+export const startEngine = ({ threads, device = 'auto' }: EngineOptions = {}): Engine =>
+  new EngineProcess(fileURLToPath(new URL('./engine-main.js', import.meta.url)), {
+    args: [device],
+    ...(threads === undefined ? {} : { threads }),
+  });
 
 /** A model folder as the words half can ask it. Loaded at its first use. */
 export const engineModel = (engine: Engine, model: ModelChoice): LocalModel => ({

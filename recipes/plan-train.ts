@@ -12,12 +12,15 @@ import { readConversations } from '../src/data/formats.ts';
 import { encodeDocuments, holdOut, packTokens, planTraining } from '../src/data/pack.ts';
 import { type ModelConfig, readModelConfig } from '../src/model/config.ts';
 import { parameterShapes } from '../src/model/decoder.ts';
+import { tokenizerWith } from '../src/text/add-tokens.ts';
 import { loadChatTemplate } from '../src/text/chat-template.ts';
 import { loadTokenizer } from '../src/text/tokenizer.ts';
 import { readHeader } from '../src/torch/safetensors.ts';
 import type { Dtype } from '../src/torch/tensor.ts';
 import { type MemoryDevice, type MemoryPlan, type PackSizes, planMemory } from '../src/train/memory.ts';
-import { type ComputeType, computeType, type Target, thisMachine } from './plan-target.ts';
+import type { EngineMachine } from './engine.ts';
+import { targetFor } from './plan-device.ts';
+import { type ComputeType, computeType, type Target } from './plan-target.ts';
 import { type SftConfig, sftSchema } from './sft-config.ts';
 import { checkSettings, checkTemplate, checkTrainable } from './sft-input.ts';
 
@@ -128,8 +131,9 @@ const workOfSettings: Work = ({ packTokens: pack, maxTokens, batchTokens }) => {
 
 /** The very packs of the training, by what `train sft` does before it loads weights. */
 function workOfData(config: PlanConfig): Work {
-  const tokenizer = loadTokenizer(config.model);
-  const template = loadChatTemplate(config.model, tokenizer, config.template);
+  const own = loadTokenizer(config.model);
+  const template = loadChatTemplate(config.model, own, config.template);
+  const { tokenizer } = tokenizerWith(config.model, own, config.addTokens);
   const conversations = config.data.flatMap((file) => readConversations(file));
   const { documents, receipt } = encodeDocuments(conversations, tokenizer, template, config.maxTokens);
   if (documents.length === 0) {
@@ -238,21 +242,33 @@ const placeOf = ({ device, name }: Target): string => (device === 'gpu' ? `on on
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e9 ? 2 : 1)} GB`;
 
+/** Flags as whoever is told may give them. */
+type Spelling = (flags: readonly string[]) => string;
+const asFlags: Spelling = (flags) => flags.join(' ');
+
+/** As settings in a section of a file: `--lora-rank 8` is `loraRank: 8`. */
+export const inSection =
+  (section: string): Spelling =>
+  (flags) => {
+    const settings = flags.map((flag) => {
+      const [name = '', value = 'true'] = flag.replace(/^--/, '').split(' ');
+      return `${name.replaceAll(/-./g, (dash) => dash.slice(1).toUpperCase())}: ${value}`;
+    });
+    return `${settings.join(', ')} under ${section}`;
+  };
+
 /** In words, what is missing and what would fit; undefined where all fits. */
-export function shortage({
-  target,
-  memory,
-  disk,
-  fits,
-  nearest,
-}: TrainPlan): { what: string; hint: string } | undefined {
+export function shortage(
+  { target, memory, disk, fits, nearest }: TrainPlan,
+  spelling: Spelling = asFlags,
+): { what: string; hint: string } | undefined {
   if (fits) return undefined;
   const isMemory = memory.peak > target.availableBytes;
   const what = isMemory
     ? `this training needs about ${gigabytes(memory.peak)} of memory; ${gigabytes(target.availableBytes)} are available ${placeOf(target)}`
     : `this training needs ${gigabytes(disk.neededBytes)} of disk; ${gigabytes(disk.freeBytes ?? 0)} are free`;
   const hint = nearest
-    ? `the nearest that fits, with ${gigabytes(nearest.peakBytes)}: ${nearest.flags.join(' ')}`
+    ? `the nearest that fits, with ${gigabytes(nearest.peakBytes)}: ${spelling(nearest.flags)}`
     : 'no setting here makes it fit: choose a smaller model';
   return { what, hint };
 }
@@ -261,15 +277,20 @@ export function shortage({
 const uncertainty = 1.15;
 
 /**
- * For `train sft` before it loads anything: refuses what is clearly beyond this machine's memory, says what may be. Rows
- * are not looked at: no document is taken to be longer than a pack. A run that is done needs nothing.
+ * For `train sft` and `run` before they load anything: refuses what is clearly beyond the memory it will have, says what
+ * may be. Rows are not looked at: no document is taken to be longer than a pack. A run that is done needs nothing.
  */
-export function checkMemory(config: SftConfig, onDoubt: (text: string) => void): void {
+export async function checkMemory(
+  config: SftConfig,
+  askEngine: () => Promise<EngineMachine>,
+  onDoubt: (text: string) => void,
+  spelling?: Spelling,
+): Promise<void> {
   if (existsSync(join(config.output, 'sft.json'))) return;
   const maxTokens = Math.min(config.maxTokens, config.packTokens);
-  const plan = planTrain({ ...config, maxTokens, data: [] }, thisMachine());
+  const plan = planTrain({ ...config, maxTokens, data: [] }, await targetFor(config.device, askEngine));
   const { target, memory } = plan;
-  const short = memory.peak > target.availableBytes ? shortage(plan) : undefined;
+  const short = memory.peak > target.availableBytes ? shortage(plan, spelling) : undefined;
   if (!short) return;
   if (memory.peak > uncertainty * target.availableBytes) {
     throw new ConfigError(short.what, { hint: `${short.hint}; or go on all the same with --ignore-memory` });

@@ -7,6 +7,7 @@ import { writeFileAtomic } from '../src/base/atomic.ts';
 import { readConversations } from '../src/data/formats.ts';
 import { type EncodingReceipt, encodeDocuments, type TokenDocument } from '../src/data/pack.ts';
 import { type PreviewToken, previewPage } from '../src/report/preview.ts';
+import { tokenizerWith } from '../src/text/add-tokens.ts';
 import { loadChatTemplate } from '../src/text/chat-template.ts';
 import { loadTokenizer, StreamDecoder, type Tokenizer } from '../src/text/tokenizer.ts';
 
@@ -15,6 +16,8 @@ export interface PreviewConfig {
   readonly data: readonly string[];
   /** As in `train sft`. */
   readonly template?: string | undefined;
+  /** As in `train sft`: tokens of the template that the model lacks. */
+  readonly addTokens?: readonly string[] | undefined;
   /** As in `train sft`: a longer conversation loses whole turns, or is left out. */
   readonly maxTokens: number;
   /** How many conversations are shown. */
@@ -22,15 +25,20 @@ export interface PreviewConfig {
 }
 
 /** Writes the page to `file`. Throws ConfigError or DataError for what `train sft` would refuse too. */
-export function run({ model, data, template: setting, maxTokens, rows }: PreviewConfig, file: string): EncodingReceipt {
-  const tokenizer = loadTokenizer(model);
-  const template = loadChatTemplate(model, tokenizer, setting);
+export function run(config: PreviewConfig, file: string, note: (text: string) => void): EncodingReceipt {
+  const { model, data, maxTokens, rows } = config;
+  const own = loadTokenizer(model);
+  const template = loadChatTemplate(model, own, config.template);
+  const { tokenizer, notes } = tokenizerWith(model, own, config.addTokens);
+  for (const text of notes) note(text);
   const conversations = data.flatMap((name) => readConversations(name));
   const { documents, receipt } = encodeDocuments(conversations, tokenizer, template, maxTokens);
   const shown = documents
     .slice(0, rows)
     .map((document) => ({ id: document.id, tokens: previewTokens(document, tokenizer) }));
-  writeFileAtomic(file, previewPage({ files: data, model, template: template.name, maxTokens, receipt, rows: shown }));
+  const named = [model, ...notes].join(' · ');
+  const about = { files: data, model: named, template: template.name, maxTokens };
+  writeFileAtomic(file, previewPage({ ...about, receipt, rows: shown }));
   return receipt;
 }
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { ConfigError } from '../src/base/errors.ts';
 import { readQuestions, readSeeds } from '../src/data/formats.ts';
+import { countTasks } from '../src/data/tasks.ts';
 import { type ParseOptions, parseConfig, readSettings } from '../src/run/config.ts';
 import { openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
 import { type RunConfig, runSchema } from './run-config.ts';
@@ -21,16 +22,17 @@ export async function readRunConfig(
   const config = parseConfig(runSchema, readSettings(file), file, { ...options, aliases, overrides });
   readSeeds(config.seeds);
   readQuestions(config.evaluate.questions);
-  if (config.answer) readSeeds(config.answer.instructions);
-  if (!config.answer && !config.generate) {
-    throw new ConfigError(`${file}: there is nothing to learn from: give answer, generate, or both`);
+  for (const given of [config.answer, config.translate]) if (given) await countTasks(given.instructions);
+  if (!config.answer && !config.translate && !config.generate) {
+    throw new ConfigError(`${file}: there is nothing to learn from: give answer, translate or generate`);
   }
-  const { answer, generate, evaluate, sft } = config;
+  const { answer, translate, generate, evaluate, sft } = config;
   checkTemplate(sft.template);
   checkSettings(sft);
   checkTrainable(sft.model);
   if (evaluate.scorer) checkModel(evaluate.scorer.model);
-  const teachers = [answer?.teacher, generate?.teacher, evaluate.judge].filter((teacher) => teacher !== undefined);
+  const asked = [answer?.teacher, translate?.teacher, generate?.teacher, evaluate.judge];
+  const teachers = asked.filter((teacher) => teacher !== undefined);
   for (const teacher of teachers) await checkTeacher(teacher);
   return config;
 }
@@ -45,11 +47,12 @@ async function checkTeacher(config: TeacherConfig): Promise<void> {
 export async function mapModels(config: RunConfig, map: (model: string) => Promise<string>): Promise<RunConfig> {
   const ofTeacher = async <T extends TeacherConfig>(teacher: T): Promise<T> =>
     teacher.provider === 'local' ? { ...teacher, model: await map(teacher.model) } : teacher;
-  const { answer, generate, evaluate, sft } = config;
+  const { answer, translate, generate, evaluate, sft } = config;
   return {
     ...config,
     sft: { ...sft, model: await map(sft.model) },
     ...(answer && { answer: { ...answer, teacher: await ofTeacher(answer.teacher) } }),
+    ...(translate && { translate: { ...translate, teacher: await ofTeacher(translate.teacher) } }),
     ...(generate && { generate: { ...generate, teacher: await ofTeacher(generate.teacher) } }),
     evaluate: {
       ...evaluate,

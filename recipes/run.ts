@@ -1,5 +1,6 @@
 /**
- * The main job, in order: a teacher answers given instructions, a teacher writes new ones and answers them, the data
+ * The main job, in order: a teacher answers given instructions, translates some and answers these, writes new ones and
+ * answers them, the data
  * are cleaned of the test questions, the student is fine-tuned on them, asked before and after, and reported on.
  * Every stage has a folder of its own, named by what it depends on: run again, what is done is found.
  */
@@ -13,6 +14,7 @@ import { withoutSecrets } from '../src/base/redact.ts';
 import { contaminated } from '../src/data/decontaminate.ts';
 import { readConversations, readQuestions, readSeeds, toMessagesJsonl } from '../src/data/formats.ts';
 import { type DataStatistics, dataStatistics } from '../src/data/statistics.ts';
+import { countTasks, streamTasks } from '../src/data/tasks.ts';
 import { type EvaluationSummary, lossImproved } from '../src/evaluate/summary.ts';
 import type { StageCost } from '../src/report/report-input.ts';
 import { runStage, type StageInput, type StageResult } from '../src/run/stage.ts';
@@ -22,12 +24,14 @@ import * as evaluate from './evaluate.ts';
 import * as generate from './generate.ts';
 import { folderOf, modelName, teacherIdentity } from './local-models.ts';
 import type { MadeData } from './made-data.ts';
+import { checkMemory, inSection } from './plan-train.ts';
 import { assertMaySpend, plannedRun } from './quote.ts';
 import { run as report } from './report.ts';
 import type { RunConfig } from './run-config.ts';
 import { type RunRecord, runFile, statisticsFile, trainFile } from './run-record.ts';
 import type { SftResult } from './sft.ts';
 import { showSft } from './show-sft.ts';
+import * as translate from './translate.ts';
 
 export interface RunResult {
   readonly report: string;
@@ -35,19 +39,27 @@ export interface RunResult {
   readonly summary: EvaluationSummary;
 }
 
-export async function run(config: RunConfig, context: RunContext): Promise<RunResult> {
+export async function run(
+  config: RunConfig,
+  context: RunContext,
+  { ignoreMemory = false }: { readonly ignoreMemory?: boolean | undefined } = {},
+): Promise<RunResult> {
   const { output, seeds: seedFiles } = config;
   const seeds = readSeeds(seedFiles);
   const made: StageResult<MadeData>[] = [];
-  // Before the first stage that has something to do: every teacher answers, and nothing is spent unasked.
+  // Before the first stage that has something to do: training fits, every teacher answers, nothing is spent unasked.
   let ready: Promise<void> | undefined;
-  const beReady = () => {
-    ready ??= plannedRun(config, seeds, context.teacher).then((plans) => assertMaySpend(plans, context));
+  const prepare = async (first: string) => {
+    if (!ignoreMemory && first !== 'evaluate') await checkTraining(config, context);
+    assertMaySpend(await plannedRun(config, seeds, context.teacher), context);
+  };
+  const beReady = (stage: string) => {
+    ready ??= prepare(stage);
     return ready;
   };
   const stageOf = <Result>(input: StageInput, work: (folder: string) => Promise<Result>) =>
     runStage(output, input, async (folder) => {
-      await beReady();
+      await beReady(input.name);
       return work(folder);
     });
 
@@ -56,12 +68,26 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
     const { instructions, teacher, ...settings } = config.answer;
     const identity = { ...settings, teacher: await teacherIdentity(teacher) };
     const stage = { name: 'answer', files: instructions, settings: identity };
-    const work = (folder: string) =>
-      answerGiven.run({ ...settings, teacher }, readSeeds(instructions), folder, context);
+    const work = async (folder: string) => {
+      const total = await countTasks(instructions);
+      return answerGiven.run({ ...settings, teacher }, () => streamTasks(instructions), total, folder, context);
+    };
     made.push(told(await stageOf(stage, work), 'answer', context));
   }
 
-  // 2. New instructions, and the teacher's answers to them.
+  // 2. Given instructions in another language, and the teacher's answers in it.
+  if (config.translate) {
+    const { instructions, teacher, ...settings } = config.translate;
+    const identity = { ...settings, teacher: await teacherIdentity(teacher) };
+    const stage = { name: 'translate', files: instructions, settings: identity };
+    const work = async (folder: string) => {
+      const total = await countTasks(instructions);
+      return translate.run({ ...settings, teacher }, () => streamTasks(instructions), total, folder, context);
+    };
+    made.push(told(await stageOf(stage, work), 'translate', context));
+  }
+
+  // 3. New instructions, and the teacher's answers to them.
   const { generate: generating } = config;
   if (generating) {
     const identity = { ...generating, teacher: await teacherIdentity(generating.teacher) };
@@ -70,7 +96,7 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
     made.push(told(await stageOf(stage, work), 'generate', context));
   }
 
-  // 3. The training data: everything made, less what overlaps with the test questions.
+  // 4. The training data: everything made, less what overlaps with the test questions.
   const parts = made.map(({ folder, result }) => ({ file: join(folder, result.file), result }));
   const dataStage = {
     name: 'data',
@@ -79,12 +105,13 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
   };
   const data = await stageOf(dataStage, async (folder) => collect(parts, config, folder));
 
-  // 4. Supervised fine-tuning.
+  // 5. Supervised fine-tuning.
   const student = await modelName(config.sft.model);
   const dataFile = join(data.folder, trainFile);
   const sftStage = { name: 'sft', files: [dataFile], settings: { ...config.sft, model: student } };
   const sft = await stageOf(sftStage, async (folder): Promise<SftResult> => {
-    const settings = { ...config.sft, model: folderOf(config.sft.model), data: [dataFile], output: folder };
+    const { device } = config;
+    const settings = { ...config.sft, device, model: folderOf(config.sft.model), data: [dataFile], output: folder };
     const engine = await context.engine();
     return showSft(context.progress('training'), (onEvent) =>
       engine.call('sft', settings, { signal: context.signal, onEvent }),
@@ -92,7 +119,7 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
   });
   told(sft, 'training', context);
 
-  // 5. Before and after.
+  // 6. Before and after.
   const students = { before: config.sft.model, after: sft.folder };
   const { judge, scorer } = config.evaluate;
   const evaluateStage = {
@@ -111,7 +138,7 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
   );
   told(evaluation, 'evaluation', context);
 
-  // 6. The report.
+  // 7. The report.
   const record: RunRecord = {
     config: withoutSecrets(config) as RunConfig,
     versions: { understudy: version, node: process.versions.node },
@@ -125,6 +152,13 @@ export async function run(config: RunConfig, context: RunContext): Promise<RunRe
     throw new WorkError('the held-out loss did not clearly fall', { hint: `see ${page}` });
   }
   return { report: page, model: sft.folder, summary: evaluation.result };
+}
+
+/** As `train sft`: what cannot be trained here is neither taught nor paid for. */
+async function checkTraining({ sft, output, device }: RunConfig, { engine, progress }: RunContext): Promise<void> {
+  const settings = { ...sft, device, model: folderOf(sft.model), data: [], output };
+  const askEngine = async () => (await engine()).call('machine', null);
+  await checkMemory(settings, askEngine, (text) => progress('training').note(text), inSection('sft'));
 }
 
 /** A run found whole keeps the day it was finished. */

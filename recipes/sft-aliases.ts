@@ -6,6 +6,7 @@
 import { ConfigError } from '../src/base/errors.ts';
 import { isObject } from '../src/base/rows.ts';
 import { type Alias, type AliasTable, type Refusal, type Settings, unset } from '../src/run/aliases.ts';
+import { tokensOf } from './sft-config.ts';
 
 type Convert = NonNullable<Alias['convert']>;
 
@@ -46,7 +47,7 @@ const toFiles: Convert = (value, name) => {
 
 /** LLaMA-Factory: with commas between. */
 const toTokens: Convert = (value, name) => {
-  if (typeof value === 'string') return value.split(',').map((one) => one.trim());
+  if (typeof value === 'string') return tokensOf(value);
   if (value === null || Array.isArray(value)) return value ?? undefined;
   throw noCounterpart(name, value, 'tokens, in a list or with commas between');
 };
@@ -146,6 +147,8 @@ export const sftAliases: AliasTable = [
   { to: 'dtype', from: ['fp16'], convert: whenOn('float16') },
   { to: 'dtype', from: ['fp32'], convert: whenOn('float32') },
   { to: 'dtype', from: ['torch_dtype', 'compute_dtype'], convert: toDtype },
+
+  { to: 'device', from: ['use_cpu', 'no_cuda'], convert: whenOn('cpu') },
 
   { to: 'epochs', from: ['num_train_epochs', 'num_epochs'] },
   { to: 'learningRate', from: ['lr'] },

@@ -1,5 +1,6 @@
 /** Settings of supervised fine-tuning: checked here, once, whether they come from YAML or from flags. */
 import { z } from 'zod';
+import { deviceSchema } from './device-config.ts';
 
 const ratio = z.number().min(0).max(1);
 const positive = z.number().int().positive();
@@ -14,19 +15,25 @@ const loraSchema = z.strictObject({
   dropout: z.literal(0, 'dropout of adapters is not computed here: only 0').default(0),
 });
 
+/** Written as one text, with commas between; in a list a token may have commas itself. */
+export const tokensOf = (text: string): string[] => text.split(',').map((token) => token.trim());
+
+const tokensError = 'expected tokens, in a list such as ["<|im_start|>", "<|im_end|>"], or with commas between';
+
 export const sftSchema = z.strictObject({
   model: z.string().describe('folder of the model to train, or `builtin`'),
   data: z.array(z.string()).min(1).describe('Alpaca, ShareGPT or messages files'),
   output: z.string().describe('folder of the trained model, its log and its checkpoints'),
   template: z.string().optional().describe('chat template: alpaca, chatml or a Jinja file; default: the model’s own'),
   addTokens: z
-    .array(z.string(), 'expected a list of tokens, such as ["<|im_start|>", "<|im_end|>"]')
+    .union([z.array(z.string()), z.string().transform(tokensOf)], tokensError)
     .optional()
     .describe('tokens of the template that the model lacks: special ones, whose embeddings begin as the mean'),
   dtype: z
     .enum(['auto', 'float32', 'bfloat16'])
     .default('auto')
     .describe('compute type; master weights are always fp32'),
+  device: deviceSchema,
   lora: loraSchema.optional().describe('train low-rank adapters instead of all weights'),
   recompute: z
     .enum(['never', 'always'])

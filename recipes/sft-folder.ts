@@ -35,7 +35,7 @@ export async function identityOf(
   model: LoadedModel,
   documents: readonly TokenDocument[],
 ): Promise<string> {
-  const { model: _model, data: _data, output: _where, template: _template, ...rest } = config;
+  const { model: _model, data: _data, output: _where, template: _template, device: _device, ...rest } = config;
   const { checkpointEverySteps: _when, keepCheckpoints: _many, tensorboard: _board, ...settings } = rest;
   const start = await modelContent(config.model);
   const learned = documents.map(({ ids, labelMask }) => [ids, [...labelMask].join('')]);

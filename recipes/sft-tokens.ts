@@ -8,9 +8,8 @@ import type { LoadedModel } from '../src/local/loaded-model.ts';
 import { Decoder } from '../src/model/decoder.ts';
 import { withStopTokens } from '../src/model/directory.ts';
 import { resizeVocabulary } from '../src/model/resize.ts';
-import { addTokens, readVocabularyFiles, type TokenAddition } from '../src/text/add-tokens.ts';
+import { additionNotes, addTokens, readVocabularyFiles, type TokenAddition } from '../src/text/add-tokens.ts';
 import { encodeConversation } from '../src/text/chat-template.ts';
-import { Tokenizer } from '../src/text/tokenizer.ts';
 import type { SftConfig } from './sft-config.ts';
 
 export interface StudentModel extends LoadedModel {
@@ -32,7 +31,7 @@ export function withAddedTokens(
   if (tokens.length === 0) return unchanged;
   const addition = addTokens(readVocabularyFiles(model.folder), model.tokenizer, tokens);
   if (lora) refuseNewTokens(addition);
-  for (const text of notesOn(addition)) note(text);
+  for (const text of additionNotes(addition)) note(text);
   if (lora) return unchanged;
   const grown = addition.added.length > 0 ? grow(model, addition) : unchanged;
   return stoppingAtTurns(grown, { tokens, conversations, note });
@@ -47,18 +46,7 @@ function refuseNewTokens({ added }: TokenAddition): void {
   });
 }
 
-function notesOn({ added, known, pieces }: TokenAddition): string[] {
-  const whole = known.filter((token) => !pieces.includes(token));
-  const listed = [
-    ['added to the vocabulary', added.map(({ id, content }) => `${content} (${id})`)],
-    ['in the vocabulary already, left as they are', whole],
-    ['in the vocabulary already, left as they are: ordinary pieces, not matched whole', pieces],
-  ] as const;
-  return listed.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join(', ')}`] : []));
-}
-
-function grow(model: LoadedModel, { files }: TokenAddition): StudentModel {
-  const tokenizer = new Tokenizer(files['tokenizer.json'], files['tokenizer_config.json']);
+function grow(model: LoadedModel, { files, tokenizer }: TokenAddition): StudentModel {
   const decoder = resizeVocabulary(model.decoder, { from: model.tokenizer.vocabSize, to: tokenizer.vocabSize });
   return { ...model, tokenizer, decoder, changedFiles: new Map(Object.entries(files)) };
 }

@@ -24,7 +24,7 @@ import {
 import { answerLogprobs } from '../src/infer/logprobs.ts';
 import { loadModel, resolveDtype } from '../src/local/loaded-model.ts';
 import type { Decoder } from '../src/model/decoder.ts';
-import { setDeterministic } from '../src/torch/machine.ts';
+import { gpu, setDeterministic } from '../src/torch/machine.ts';
 import { toDtype } from '../src/torch/ops.ts';
 import { releaseAll, scope } from '../src/torch/tensor.ts';
 import {
@@ -65,7 +65,7 @@ export interface SftResult {
   readonly trained: number;
   readonly dtype: string;
   readonly seconds: number;
-  /** Most memory the process had resident, in bytes. */
+  /** Most memory the process had resident, in bytes; on a GPU, the most its tensors took there. */
   readonly peakBytes: number;
   /** Where rows were held out: the losses measured, and the step whose weights the model has. */
   readonly heldOut?: { readonly rows: number; readonly losses: readonly HeldOutLoss[]; readonly bestStep: number };
@@ -236,7 +236,7 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
     trained,
     dtype: executor.decoder.dtype,
     seconds: log.seconds,
-    peakBytes: 1024 * process.resourceUsage().maxRSS,
+    peakBytes: gpu()?.peakBytes ?? 1024 * process.resourceUsage().maxRSS,
     ...(losses.length === 0 ? {} : { heldOut: { rows: heldOut.length, losses, bestStep: best?.step ?? last } }),
     identity,
   };

@@ -3,6 +3,7 @@ import type { WeightFormat } from '../../src/model/quantize.ts';
 import {
   type Command,
   command,
+  deviceOption,
   fetchModel,
   modelFolder,
   positiveNumber,
@@ -18,6 +19,7 @@ interface AnswerFlags {
   readonly out: string;
   readonly template?: string;
   readonly dtype: 'auto' | 'float32' | 'bfloat16';
+  readonly device?: string;
   readonly weights: WeightFormat;
   readonly maxTokens: number;
   readonly temperature: number;
@@ -42,6 +44,7 @@ export function answerCommand(): Command {
     .requiredOption('--out <file>', 'rows {id, prompt, output, finishReason}; rows that are there are kept')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
+    .addOption(deviceOption())
     .option(
       '--weights <format>',
       'full, or stored in fewer bits once loaded: bf16, int8, int4 (coarse); smaller and faster',
@@ -65,7 +68,7 @@ async function answer(flags: AnswerFlags): Promise<void> {
   const { checkModel, checkTemplate } = await import('../../recipes/sft-input.ts');
   const { parseConfig } = await import('../../src/run/config.ts');
   const { answerSchema } = await import('../../recipes/answer-config.ts');
-  const { dtype, weights, ...sampling } = parseConfig(answerSchema, flags, 'answer');
+  const { dtype, device, weights, ...sampling } = parseConfig(answerSchema, flags, 'answer');
   const named = modelFolder(flags.model);
   const prompts = readPrompts(flags.prompts);
   checkTemplate(flags.template);
@@ -74,7 +77,7 @@ async function answer(flags: AnswerFlags): Promise<void> {
     return { key: id, messages, maxTokens: flags.maxTokens, sampling, stop: [] };
   });
   const bar = progressBar('answering');
-  const result = await withEngine(flags, async (engine, signal) => {
+  const result = await withEngine({ threads: flags.threads, device }, async (engine, signal) => {
     const { engineModel } = await import('../../recipes/engine.ts');
     const { modelName } = await import('../../recipes/local-models.ts');
     const folder = await fetchModel(named, signal);

@@ -5,6 +5,7 @@ import type { WeightFormat } from '../../src/model/quantize.ts';
 import {
   type Command,
   command,
+  deviceOption,
   fetchModel,
   interruptible,
   modelFolder,
@@ -20,6 +21,7 @@ interface ChatFlags {
   readonly system?: string;
   readonly template?: string;
   readonly dtype: 'auto' | 'float32' | 'bfloat16';
+  readonly device?: string;
   readonly weights: WeightFormat;
   readonly maxTokens: number;
   readonly temperature: number;
@@ -35,6 +37,7 @@ export function chatCommand(): Command {
     .option('--system <text>', 'system turn')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16', 'auto')
+    .addOption(deviceOption())
     .option(
       '--weights <format>',
       'full, or fewer bits once loaded: bf16, int8, int4 (coarse); smaller and faster',
@@ -53,13 +56,13 @@ export function chatCommand(): Command {
 async function chat(flags: ChatFlags): Promise<void> {
   const { parseConfig } = await import('../../src/run/config.ts');
   const { answerSchema } = await import('../../recipes/answer-config.ts');
-  const { dtype, weights, ...sampling } = parseConfig(answerSchema, flags, 'chat');
+  const { dtype, device, weights, ...sampling } = parseConfig(answerSchema, flags, 'chat');
   const named = modelFolder(flags.model);
   const { checkModel, checkTemplate } = await import('../../recipes/sft-input.ts');
   checkTemplate(flags.template);
   checkModel(named);
   const folder = await interruptible((signal) => fetchModel(named, signal));
-  const engine = await openEngine(flags);
+  const engine = await openEngine({ threads: flags.threads, device });
   const { engineModel } = await import('../../recipes/engine.ts');
   const model = engineModel(engine, { folder, dtype, weights, template: flags.template });
   const lines = createInterface({

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { UnderstudyError, WorkError } from '../../src/base/errors.ts';
 import { addonFile, embeddedModelFolder, isCheckout, stateFolder, version } from '../../src/base/paths.ts';
+import type { NativeGpu } from '../../src/native/addon.ts';
 import { type Command, command } from '../command.ts';
 import { green, print, printJson, red } from '../terminal.ts';
 
@@ -48,11 +49,15 @@ async function examine() {
   const engine = startEngine();
   try {
     const machine = await engine.call('machine', null);
+    const { gpu } = machine;
+    const build = `${machine.torchVersion} ${machine.builtForCuda ? 'with CUDA' : 'for the CPU'}`;
     const bf16 = machine.computesInBf16 ? 'bf16 in hardware' : 'no bf16 in hardware: fp32 is used';
     const amx = machine.cpuFeatures.includes('amx_bf16') ? ', AMX' : '';
+    const ofProcessor = gpu ? '' : `, ${bf16}${amx}`;
     checks.push(
-      { name: 'libtorch', ok: true, detail: `${machine.torchVersion}, device ${machine.cuda ? 'CUDA' : 'CPU'}` },
-      { name: 'processor', ok: true, detail: `${machine.cpuCapability}, ${bf16}${amx}, ${machine.threads} threads` },
+      { name: 'libtorch', ok: true, detail: `${build}, computes on ${machine.device}` },
+      { name: 'processor', ok: true, detail: `${machine.cpuCapability}${ofProcessor}, ${machine.threads} threads` },
+      ...(gpu ? [{ name: 'GPU', ok: true, detail: `${gpuText(gpu)}, ${bf16}` }] : []),
       {
         name: 'kernels',
         ok: machine.threads === 1 || machine.kernelThreads > 1,
@@ -68,3 +73,6 @@ async function examine() {
     engine.stop();
   }
 }
+
+const gpuText = ({ name, freeBytes, totalBytes }: NativeGpu): string =>
+  `${name}, ${(freeBytes / 1e9).toFixed(1)} of ${(totalBytes / 1e9).toFixed(1)} GB free`;

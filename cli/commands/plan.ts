@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { EngineOptions } from '../../recipes/engine.ts';
 import type { ComputeType } from '../../recipes/plan-target.ts';
 import type { PlanConfig, TrainPlan } from '../../recipes/plan-train.ts';
 import { ConfigError, WorkError } from '../../src/base/errors.ts';
@@ -8,6 +9,7 @@ import { embeddedModelFolder } from '../../src/base/paths.ts';
 import { type HubName, isHubName, parseHubName } from '../../src/hub/names.ts';
 import { Command, command, fetchModel, interruptible, withEngine } from '../command.ts';
 import { bold, dim, green, print, printJson, say } from '../terminal.ts';
+import { planGenerateCommand } from './plan-generate.ts';
 import { parseSftSettings, withSftOptions } from './train.ts';
 
 export function planCommand(): Command {
@@ -21,7 +23,10 @@ export function planCommand(): Command {
     .option('--measure', 'multiply matrices on this machine for a second, to say how long training would take')
     .option('--json', 'print one JSON document')
     .action(planTraining);
-  return new Command('plan').description('say what will be needed, before anything is loaded').addCommand(train);
+  return new Command('plan')
+    .description('say what will be needed, before anything is loaded or bought')
+    .addCommand(train)
+    .addCommand(planGenerateCommand());
 }
 
 interface PlanFlags {
@@ -36,7 +41,8 @@ interface PlanFlags {
 
 async function planTraining({ config: file, threads, gpu: name, measure, json, ...flags }: PlanFlags): Promise<void> {
   const { planSchema, planTrain, shortage } = await import('../../recipes/plan-train.ts');
-  const { computeType, gpu, thisMachine } = await import('../../recipes/plan-target.ts');
+  const { computeType, gpu } = await import('../../recipes/plan-target.ts');
+  const { targetFor } = await import('../../recipes/plan-device.ts');
   if (file === undefined && flags['model'] === undefined) {
     throw new ConfigError('required, and not given: --model <folder>', {
       hint: 'give it, or settings in a file: --config sft.yaml',
@@ -46,10 +52,12 @@ async function planTraining({ config: file, threads, gpu: name, measure, json, .
   if (config.model === embeddedModelFolder && !existsSync(config.model)) {
     throw new ConfigError('the embedded model is not set up yet', { hint: 'make it with: npm run setup' });
   }
-  const found = name === undefined ? thisMachine() : gpu(name);
+  const onEngine = { threads, device: config.device };
+  const askEngine = () => withEngine(onEngine, (engine) => engine.call('machine', null));
+  const found = name === undefined ? await targetFor(config.device, askEngine) : gpu(name);
   const dtype = computeType(config.dtype, found);
   const isMeasured = measure && name === undefined;
-  const target = isMeasured ? { ...found, speed: { [dtype]: await measuredSpeed(dtype, threads) } } : found;
+  const target = isMeasured ? { ...found, speed: { [dtype]: await measuredSpeed(dtype, onEngine) } } : found;
   const planned = await withModelFolder(config, (model) => planTrain({ ...config, model }, target));
   const plan = { ...planned, model: config.model };
   if (json) printJson(plan);
@@ -59,8 +67,8 @@ async function planTraining({ config: file, threads, gpu: name, measure, json, .
   if (!json) say(`${green('✓')} it fits`);
 }
 
-const measuredSpeed = (dtype: ComputeType, threads: number | undefined): Promise<number> =>
-  withEngine({ threads }, (engine, signal) => engine.call('productSpeed', { dtype }, { signal }));
+const measuredSpeed = (dtype: ComputeType, options: EngineOptions): Promise<number> =>
+  withEngine(options, (engine, signal) => engine.call('productSpeed', { dtype }, { signal }));
 
 /** Of a model on the hub no weights are fetched: its small files, for as long as they are needed. */
 async function withModelFolder<T>({ model }: PlanConfig, use: (folder: string) => T): Promise<T> {

@@ -11,6 +11,7 @@ export function runCommand(): Command {
     .option('--out <folder>', 'folder of everything the run makes; overrides the file')
     .option('--budget-usd <usd>', 'most the teachers may cost; overrides the file', realNumber)
     .option('--yes', 'spend without a limit')
+    .option('--ignore-memory', 'train even where the memory planned is more than the machine has')
     .option('--json', 'print one JSON document')
     .action(run);
 }
@@ -19,10 +20,11 @@ interface RunFlags {
   readonly out?: string;
   readonly budgetUsd?: number;
   readonly yes?: boolean;
+  readonly ignoreMemory?: boolean;
   readonly json?: boolean;
 }
 
-async function run(file: string, { out, budgetUsd, yes, json }: RunFlags): Promise<void> {
+async function run(file: string, { out, budgetUsd, yes, ignoreMemory, json }: RunFlags): Promise<void> {
   const { mapModels, readRunConfig } = await import('../../recipes/run-input.ts');
   const { mappedText } = await import('../../src/run/aliases.ts');
   const onMapped: ParseOptions['onMapped'] = (mapped) => say(mappedText(mapped));
@@ -32,7 +34,7 @@ async function run(file: string, { out, budgetUsd, yes, json }: RunFlags): Promi
   const { withRunContext } = await import('../run-context.ts');
   const chain = await import('../../recipes/run.ts');
   const { headlineRows, headlineText } = await import('../../src/report/headline.ts');
-  const result = await withRunContext({ ...config, yes }, (context) => chain.run(config, context));
+  const result = await withRunContext({ ...config, yes }, (context) => chain.run(config, context, { ignoreMemory }));
   if (json) return printJson(result);
   print(headlineText(headlineRows(result.summary)));
   print(`\nreport: ${result.report}\nmodel:  ${result.model}`);

@@ -1,8 +1,10 @@
+import { Option } from 'commander';
 import type { z } from 'zod';
 import { ConfigError } from '../../src/base/errors.ts';
 import {
   Command,
   command,
+  deviceOption,
   fetchModel,
   modelFolder,
   positiveNumber,
@@ -29,6 +31,13 @@ function sftCommand(): Command {
     .action(runSft);
 }
 
+/** With spaces or commas between. */
+export const addTokensOption = (): Option =>
+  new Option(
+    '--add-tokens <tokens...>',
+    'tokens of the template that the model lacks: <|im_start|> <|im_end|>',
+  ).argParser((text, before: readonly string[] = []) => [...before, ...text.split(',').map((token) => token.trim())]);
+
 /** The settings of a fine-tuning as flags. */
 export function withSftOptions(command: Command): Command {
   return command
@@ -40,8 +49,9 @@ export function withSftOptions(command: Command): Command {
     .option('--data <files...>', 'Alpaca, ShareGPT or messages files')
     .option('--out <folder>', 'folder of the trained model, its log and its checkpoints')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
-    .option('--add-tokens <tokens...>', 'tokens of the template that the model lacks: <|im_start|> <|im_end|>')
+    .addOption(addTokensOption())
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16 (default: auto)')
+    .addOption(deviceOption())
     .option('--lora-rank <n>', 'train low-rank adapters of this rank, saved as a PEFT folder', positiveNumber)
     .option('--lora-alpha <n>', 'the adapters count alpha / rank', realNumber)
     .option('--lora-targets <names...>', 'linear layers that get adapters: q_proj, v_proj, …, or all')
@@ -85,9 +95,9 @@ async function runSft({ config: file, threads, ignoreMemory, json, ...flags }: S
   if (file === undefined) requireFlags(flags);
   const config = await parseSftSettings(sftSchema, { file, flags, command: 'train sft' });
   checkSftInput(config);
-  const result = await withEngine({ threads }, async (engine, signal) => {
+  const result = await withEngine({ threads, device: config.device }, async (engine, signal) => {
     const model = await fetchModel(config.model, signal);
-    if (!ignoreMemory) checkMemory({ ...config, model }, say);
+    if (!ignoreMemory) await checkMemory({ ...config, model }, () => engine.call('machine', null), say);
     return showSft(progressBar('training'), (onEvent) => engine.call('sft', { ...config, model }, { signal, onEvent }));
   });
   if (json) printJson(result);

@@ -1,18 +1,19 @@
 /**
- * libtorch, out of a torch package: the one the user names with UNDERSTUDY_TORCH, or the CPU wheel (never the gigabytes
- * of CUDA wheels) that pip puts into .venv. A wheel that stands there whole in the right version is taken as it is.
+ * libtorch, out of a torch package: the one the user names with UNDERSTUDY_TORCH, or the wheel that pip puts into .venv.
+ * That is the CPU wheel; the gigabytes of CUDA come only where an NVIDIA GPU answers, and not with UNDERSTUDY_CUDA=0. A
+ * wheel that stands there whole in the right version is taken as it is.
  */
 import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SetupError } from './errors.mjs';
-import { findProgram, lastLines } from './processes.mjs';
+import { findProgram, lastLines, outputOf } from './processes.mjs';
 import { hasPackage, pipInstall, removePackage } from './python.mjs';
 
-const torchVersion = process.platform === 'darwin' ? '2.13.0' : '2.13.0+cpu';
+const versions = { cpu: process.platform === 'darwin' ? '2.13.0' : '2.13.0+cpu', cuda: '2.13.0' };
 /** Where PyTorch keeps its CPU wheels, for indexes that carry the CUDA ones only. */
 const cpuIndex = ['--index-url', 'https://download.pytorch.org/whl/cpu', '--timeout', '15', '--retries', '1'];
-/** The CPU wheel, unpacked, twice over. */
-const neededBytes = 3e9;
+/** The wheel, and with CUDA NVIDIA's libraries, packed and unpacked, and some room. */
+const neededBytes = { cpu: 3e9, cuda: 8e9 };
 
 const libraryName = process.platform === 'darwin' ? 'libtorch_cpu.dylib' : 'libtorch_cpu.so';
 
@@ -39,7 +40,7 @@ export function torchIdentity(folder, hashes) {
 
 /** Result: { folder, version, size }; src/native reads it from .setup/libtorch.json. */
 export function libtorchStep(tools, venv) {
-  const { places, hashes, say } = tools;
+  const { places, hashes } = tools;
   const named = torchFromEnvironment();
   return {
     name: 'libtorch',
@@ -47,55 +48,71 @@ export function libtorchStep(tools, venv) {
     folder: places.stateRecords,
     inputs: () =>
       named === undefined
-        ? { version: torchVersion, packages: venv.packages }
+        ? { version: versions.cpu, packages: venv.packages, ...(mayHaveGpu() && { gpu: true }) }
         : { named: torchIdentity(named, hashes) },
     isPresent: ({ folder, size }) =>
       existsSync(join(folder, 'include')) &&
       statSync(join(folder, 'lib', libraryName), { throwIfNoEntry: false })?.size === size,
     async run({ wasInterrupted }) {
       const folder = named ?? join(venv.packages, 'torch');
-      const isThere = !wasInterrupted && hasPackage(venv, 'torch', torchVersion);
-      if (named === undefined && !isThere) await installTorch(tools, venv);
-      if (named === undefined && hasNvidiaGpu()) say(cudaAdvice);
+      if (named === undefined) await installTorch(tools, venv, wantedBuild(), { wasInterrupted });
       return { ...torchIdentity(folder, hashes), version: versionOf(folder) };
     },
   };
 }
 
-const cudaAdvice =
-  'an NVIDIA GPU is here, libtorch is the CPU build: for CUDA set UNDERSTUDY_TORCH to the folder of a CUDA torch package of yours and run set-up again';
+/** Cheap enough for every start: the program is looked for, not run. */
+const mayHaveGpu = (env = process.env) =>
+  process.platform === 'linux' && env['UNDERSTUDY_CUDA'] !== '0' && findProgram('nvidia-smi', env) !== undefined;
 
-async function installTorch(tools, venv) {
-  const { places } = tools;
+/** `cuda` where nvidia-smi names a GPU. */
+export function wantedBuild(env = process.env) {
+  if (!mayHaveGpu(env)) return 'cpu';
+  return /^GPU \d/m.test(outputOf(findProgram('nvidia-smi', env), ['-L']) ?? '') ? 'cuda' : 'cpu';
+}
+
+async function installTorch(tools, venv, build, { wasInterrupted }) {
+  const { places, say } = tools;
+  if (!wasInterrupted && hasPackage(venv, 'torch', versions[build])) return;
   const log = join(places.stateRecords, 'libtorch.log');
-  requireSpace(places.state);
+  requireSpace(places.state, build);
   removePackage(venv, 'torch');
-  const wanted = ['--no-deps', `torch==${torchVersion}`];
-  if (await pipInstall(tools, wanted, { log })) return;
+  if (build === 'cuda') {
+    // Three equals signs: an index may have 2.13.0+cpu too, which two would match.
+    const again = wasInterrupted ? ['--force-reinstall'] : []; // of NVIDIA's libraries one may be half there
+    if (await pipInstall(tools, [...again, `torch===${versions.cuda}`], { log })) return;
+    say(
+      `an NVIDIA GPU is here, but pip could not install torch ${versions.cuda} with CUDA (log: ${log}): the CPU build is taken; ` +
+        'mend what pip says, delete .venv and run set-up again, or set UNDERSTUDY_TORCH to the folder of a CUDA torch package',
+    );
+    removePackage(venv, 'torch');
+  }
+  const wanted = ['--no-deps', `torch==${versions.cpu}`];
+  if (await pipInstall(tools, wanted, { log, append: true })) return;
   if (process.platform !== 'darwin' && (await pipInstall(tools, [...wanted, ...cpuIndex], { log, append: true })))
     return;
   const where =
     process.platform === 'darwin' ? 'your package index' : 'your package index or from download.pytorch.org';
   const machine = `Python ${venv.version} on ${process.platform}-${process.arch}`;
   throw new SetupError(
-    `set-up: pip could not install torch ${torchVersion} for ${machine} from ${where}: set UNDERSTUDY_TORCH to the folder of a torch package of yours (with lib/ and include/), or mend what pip says (log: ${log})\n${lastLines(log)}`,
+    `set-up: pip could not install torch ${versions.cpu} for ${machine} from ${where}: set UNDERSTUDY_TORCH to the folder of a torch package of yours (with lib/ and include/), or mend what pip says (log: ${log})\n${lastLines(log)}`,
   );
 }
 
-export function requireSpace(folder, free = freeBytes(folder)) {
-  if (free < neededBytes)
-    throw new SetupError(
-      `set-up: libtorch needs 3 GB, ${(free / 1e9).toFixed(1)} GB are free in ${folder}: make room, or set UNDERSTUDY_HOME to a folder with more, or UNDERSTUDY_TORCH to a torch package you have`,
-      2,
-    );
+export function requireSpace(folder, build, free = freeBytes(folder)) {
+  const needed = neededBytes[build];
+  if (free >= needed) return;
+  const without = build === 'cuda' ? ', or UNDERSTUDY_CUDA to 0 to do without the GPU' : '';
+  throw new SetupError(
+    `set-up: libtorch needs ${needed / 1e9} GB, ${(free / 1e9).toFixed(1)} GB are free in ${folder}: make room, or set UNDERSTUDY_HOME to a folder with more, or UNDERSTUDY_TORCH to a torch package you have${without}`,
+    2,
+  );
 }
 
 function freeBytes(folder) {
   const { bavail, bsize } = statfsSync(folder);
   return bavail * bsize;
 }
-
-export const hasNvidiaGpu = () => existsSync('/proc/driver/nvidia/version') || findProgram('nvidia-smi') !== undefined;
 
 function versionOf(folder) {
   const [python, plain] = ['version.py', 'build-version'].map((name) => readIfPresent(join(folder, name)));

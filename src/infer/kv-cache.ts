@@ -44,12 +44,14 @@ type AttendStep = (layer: number, cache: Layer, query: Tensor, key: Tensor, valu
 export class KeyValueCache {
   readonly #decoder: Decoder;
   readonly #layers: Layer[];
+  readonly #ownKernels: boolean;
   #lengths: number[];
   #capacity: number;
 
-  /** Empty rows; lives until `release`. */
-  constructor(decoder: Decoder, rows: number, capacity: number) {
+  /** Empty rows; lives until `release`. `ownKernels`: default as the decoder has it. */
+  constructor(decoder: Decoder, rows: number, capacity: number, { ownKernels = decoder.ownKernels } = {}) {
     this.#decoder = decoder;
+    this.#ownKernels = ownKernels;
     this.#lengths = new Array<number>(rows).fill(0);
     this.#capacity = roundUp(capacity);
     const { numKeyValueHeads, headDim } = decoder.config;
@@ -105,8 +107,7 @@ export class KeyValueCache {
     const positions = [...this.#lengths];
     this.#lengths = positions.map((length) => length + 1);
     this.#reserve(Math.max(...this.#lengths));
-    const attend =
-      this.#decoder.dtype === 'float16' ? this.#attendByOperators(positions) : this.#attendByKernel(positions);
+    const attend = this.#ownKernels ? this.#attendByKernel(positions) : this.#attendByOperators(positions);
     return {
       positions,
       rotation: this.#decoder.rotation(positions),
@@ -124,7 +125,7 @@ export class KeyValueCache {
     };
   }
 
-  /** By libtorch's operators: slower, and the reference the kernel is held to. */
+  /** By libtorch's operators, on any device: the reference the kernel is held to. */
   #attendByOperators(positions: readonly number[]): AttendStep {
     const rows = positions.length;
     const longest = Math.max(...this.#lengths);

@@ -10,13 +10,16 @@ import { crossEntropyInto, rmsNormBackwardInto, rmsNormForward, transposeInto } 
 import { indexCopyInto, indexSelect, mmInto, narrow, transpose, zeros, zerosLike } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 
-/** Memory for a chunk's products, [rows, columns] or [vocab, hidden]: used again for the next chunk, or the next pack. */
-export type Take = (name: string, shape: readonly number[]) => Tensor;
+/**
+ * Memory for a chunk's products, [rows, columns] or [vocab, hidden]: used again for the next chunk, or the next pack.
+ * `room`: elements that the largest will have.
+ */
+export type Take = (name: string, shape: readonly number[], room: number) => Tensor;
 
 /**
  * hidden [tokens, hidden] is the last block's output; head [vocab, hidden]. `addHeadGradient` gets scale · Σ loss's
- * gradient by the head in parts, which it must copy or add; without it the head is frozen. Returns Σ loss in nats, the gradient by `hidden`, written into
- * `gradHidden`, and that by the norm's weight.
+ * gradient by the head in parts, which it must copy or add; without it the head is frozen. `maxLabels`: of any pack to come.
+ * Returns Σ loss in nats, the gradient by `hidden`, written into `gradHidden`, and that by the norm's weight.
  */
 export function fusedCausalLoss(
   gradHidden: Tensor,
@@ -27,10 +30,11 @@ export function fusedCausalLoss(
   scale: number,
   take: Take,
   addHeadGradient: ((part: Tensor) => void) | undefined,
-  chunk = 512,
+  { maxLabels = 0, chunk = 512 }: { maxLabels?: number; chunk?: number } = {},
 ): { lossSum: number; gradNorm: Tensor } {
   return scope(() => {
     const count = labels.positions.length;
+    const most = Math.min(chunk, Math.max(count, maxLabels));
     const [vocab, width] = head.shape as [number, number];
     const at = fromIntegers(labels.positions, [count]);
     const targets = fromIntegers(labels.targets, [count]);
@@ -42,12 +46,12 @@ export function fusedCausalLoss(
       const length = Math.min(chunk, count - start);
       scope(() => {
         const part = narrow(normed, 0, start, length);
-        const logits = mmInto(take('logits', [length, vocab]), part, transpose(head, 0, 1));
+        const logits = mmInto(take('logits', [length, vocab], most * vocab), part, transpose(head, 0, 1));
         lossSum += crossEntropyInto(logits, narrow(targets, 0, start, length), scale);
         mmInto(narrow(gradNormed, 0, start, length), logits, head);
         if (!addHeadGradient) return;
-        const gradHead = take('gradient of the head', [vocab, width]);
-        addHeadGradient(mmInto(gradHead, transposed(logits, take), part));
+        const gradHead = take('gradient of the head', [vocab, width], vocab * width);
+        addHeadGradient(mmInto(gradHead, transposed(logits, most * vocab, take), part));
       });
     }
     const gradRows = zeros(rows.shape, rows.dtype);
@@ -58,10 +62,10 @@ export function fusedCausalLoss(
 }
 
 /** In bf16 laid out anew, which oneDNN's products want; fp32 products take it as it is. */
-function transposed(logits: Tensor, take: Take): Tensor {
+function transposed(logits: Tensor, room: number, take: Take): Tensor {
   if (logits.dtype !== 'bfloat16') return transpose(logits, 0, 1);
   const [rows, columns] = logits.shape as [number, number];
-  const out = take('logits transposed', [columns, rows]);
+  const out = take('logits transposed', [columns, rows], room);
   transposeInto(out, logits);
   return out;
 }

@@ -1,7 +1,8 @@
 /**
  * Causal attention over documents that lie side by side without padding: no token sees another document, nor, in blocks
- * with a sliding window, a token further back than the window. Short documents use plain batched products (on CPU their backward is several times faster than flash attention's), long
- * ones libtorch's fused attention, whose memory grows linearly.
+ * with a sliding window, a token further back than the window. On CUDA in half precision all documents are one call
+ * (flash-attention.ts). Elsewhere short documents use plain batched products (on the CPU their backward is several times
+ * faster than flash attention's), long ones libtorch's fused attention, whose memory grows linearly.
  *
  * Legend: tokens = Σ document lengths; seq = one document's length; total = seq and the prefix before it; group = query
  * heads per key/value head.
@@ -26,6 +27,7 @@ import {
 } from '../torch/ops.ts';
 import type { Dtype, Tensor } from '../torch/tensor.ts';
 import type { ModelConfig } from './config.ts';
+import { attendFlash, type DocumentBounds, documentBounds, flashFits } from './flash-attention.ts';
 import type { Rotation } from './rotary.ts';
 
 /** How the tokens of one forward belong together; the block asks it to attend and does not know the layout. */
@@ -41,7 +43,8 @@ export interface Attention {
 /** What attention has to know of a decoder. */
 export interface AttendingModel {
   readonly dtype: Dtype;
-  readonly config: Pick<ModelConfig, 'windows'>;
+  readonly device: string;
+  readonly config: Pick<ModelConfig, 'windows' | 'headDim'>;
   rotation(positions: readonly number[]): Rotation | undefined;
 }
 
@@ -80,6 +83,8 @@ export class PackedAttention implements Attention {
   readonly #windows: readonly (number | undefined)[];
   readonly #prefix: AttentionPrefix | undefined;
   readonly #masks = new Map<string, Tensor>();
+  /** Where all documents are one call. */
+  readonly #bounds: DocumentBounds | undefined;
 
   /** Make it inside the scope that uses it: its rotation and masks belong to that scope. */
   constructor(model: AttendingModel, lengths: readonly number[], prefix?: AttentionPrefix) {
@@ -88,6 +93,10 @@ export class PackedAttention implements Attention {
     this.#lengths = lengths;
     this.#windows = model.config.windows;
     this.#prefix = prefix;
+    if (!prefix && flashFits(model.device, model.dtype, model.config.headDim)) {
+      this.#bounds = documentBounds(lengths);
+      return;
+    }
     const before = prefix?.length ?? 0;
     for (const window of new Set(this.#windows)) {
       for (const seq of lengths) {
@@ -101,8 +110,9 @@ export class PackedAttention implements Attention {
   }
 
   attend(layer: number, query: Tensor, key: Tensor, value: Tensor): Tensor {
-    const before = this.#prefix?.layers[layer];
     const window = this.#windows[layer];
+    if (this.#bounds) return attendFlash(query, key, value, this.#bounds, hidingWindow(window, this.#bounds.longest));
+    const before = this.#prefix?.layers[layer];
     let start = 0;
     const parts = this.#lengths.map((seq) => {
       const [q, ownKey, ownValue] = [query, key, value].map((x) => narrow(x, 0, start, seq)) as [

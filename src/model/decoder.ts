@@ -13,7 +13,7 @@ import type { ModelConfig } from './config.ts';
 import { llama } from './llama.ts';
 import { type Adapters, adapterParameters } from './lora.ts';
 import { opt } from './opt.ts';
-import { projectForInference } from './projection.ts';
+import { project, projectForInference } from './projection.ts';
 import { headPart, scalesName } from './quantize.ts';
 import { type Rotation, rotationAt } from './rotary.ts';
 import { type RotarySpectrum, rotarySpectrum } from './rotary-scaling.ts';
@@ -62,6 +62,10 @@ interface Block {
 export class Decoder {
   readonly config: ModelConfig;
   readonly dtype: Dtype;
+  /** Where the parameters are: `cpu`, `cuda:0`. */
+  readonly device: string;
+  /** Whether inference is by kernels of our own: they are for the CPU, and know no float16. */
+  readonly ownKernels: boolean;
   /** By Hugging Face name. Owned by the decoder: they live until `release`. */
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** Where there are any, they alone are to be trained. Owned as the parameters are. */
@@ -95,6 +99,8 @@ export class Decoder {
     const [tokens] = tables as [Parameter];
     this.headName = config.tiedEmbeddings && !parameters.has(headName) ? tokens.name : headName;
     this.dtype = tokens.tensor.dtype;
+    this.device = tokens.tensor.device;
+    this.ownKernels = this.device === 'cpu' && this.dtype !== 'float16';
     this.#spectrum = config.rotary && rotarySpectrum(config.rotary, config.headDim);
   }
 
@@ -164,7 +170,8 @@ export class Decoder {
 
   /** normed [tokens, hidden] → logits [tokens, vocab], in the model's dtype. For inference, as `hidden` is. */
   logits(normed: Tensor): Tensor {
-    return projectForInference(normed, {
+    const apply = this.ownKernels ? projectForInference : project;
+    return apply(normed, {
       weight: this.headWeight,
       bias: null,
       scales: this.parameters.get(scalesName(headPart)),
@@ -177,7 +184,7 @@ export class Decoder {
    */
   hidden(tokens: Tensor, attention: Attention): Tensor {
     const { block, inferenceBlock } = this.#architecture;
-    const compute = inferenceBlock && this.dtype !== 'float16' ? inferenceBlock : block;
+    const compute = inferenceBlock && this.ownKernels ? inferenceBlock : block;
     let x = scope(() => this.embed(tokens, attention.positions));
     for (let layer = 0; layer < this.numLayers; layer++) {
       const input = x;

@@ -1,7 +1,7 @@
 /**
- * A linear layer applied, in two ways. In training by libtorch's operator, which autograd records. In inference, where few
- * rows are computed, by our kernel, which reads the weights as they are stored (quantize.ts) and gives a row the same bits
- * in whatever company; more rows by libtorch's products, on weights made whole for them.
+ * A linear layer applied, in two ways. By libtorch's operators, which autograd records and which every device has. In
+ * inference on the CPU, where few rows are computed, by our kernel, which reads the weights as they are stored (quantize.ts)
+ * and gives a row the same bits in whatever company; more rows by libtorch's products, on weights made whole for them.
  */
 import { linearOfFewRows } from '../torch/kernels.ts';
 import { computesInBf16 } from '../torch/machine.ts';
@@ -22,8 +22,8 @@ export interface LinearPart {
 const linear = tensorOperator<[Tensor, Tensor, Tensor | null]>('aten::linear');
 
 /** x [tokens, in] → [tokens, out] by weight [out, in] and the adapter, if any */
-export function project(x: Tensor, { weight, bias, adapter }: LinearPart): Tensor {
-  return withAdapter(linear(x, weight, bias), x, adapter);
+export function project(x: Tensor, { weight, bias, adapter, scales }: LinearPart): Tensor {
+  return withAdapter(linear(x, wholeWeight({ numbers: weight, scales }, x.dtype), bias), x, adapter);
 }
 
 /** The same without gradients, on the CPU. */

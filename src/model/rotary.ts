@@ -15,19 +15,49 @@ export interface Rotation {
 }
 
 export function rotationAt(positions: readonly number[], spectrum: RotarySpectrum, dtype: Dtype): Rotation {
+  const half = spectrum.frequencies.length;
+  const longest = positions.reduce((most, position) => Math.max(most, position), -1) + 1;
+  const known = anglesUpTo(longest, spectrum);
+  const rows = (table: Float32Array): Float32Array => {
+    const chosen = new Float32Array(positions.length * half);
+    positions.forEach((position, row) => {
+      chosen.set(table.subarray(position * half, (position + 1) * half), row * half);
+    });
+    return chosen;
+  };
+  const shape = [positions.length, 1, half];
+  const [cos, sin] = [rows(known.cos), rows(known.sin)];
+  return { cos: toDtype(fromFloat32(cos, shape), dtype), sin: toDtype(fromFloat32(sin, shape), dtype) };
+}
+
+/** By position: documents of a pack have the same ones, and packs too. */
+interface Angles {
+  readonly cos: Float32Array; // [positions, dim / 2]
+  readonly sin: Float32Array; // [positions, dim / 2]
+}
+
+const computed = new WeakMap<RotarySpectrum, Angles>();
+
+/** At least these positions. */
+function anglesUpTo(length: number, spectrum: RotarySpectrum): Angles {
   const { frequencies, magnitude } = spectrum;
   const half = frequencies.length;
-  const cos = new Float32Array(positions.length * half);
-  const sin = new Float32Array(positions.length * half);
-  positions.forEach((position, row) => {
+  const before = computed.get(spectrum) ?? { cos: new Float32Array(), sin: new Float32Array() };
+  const from = before.cos.length / half;
+  if (length <= from) return before;
+  const to = Math.max(length, 2 * from);
+  const grown = { cos: new Float32Array(to * half), sin: new Float32Array(to * half) };
+  grown.cos.set(before.cos);
+  grown.sin.set(before.sin);
+  for (let position = from; position < to; position++) {
     for (let i = 0; i < half; i++) {
       const angle = position * frequencies[i]!;
-      cos[row * half + i] = magnitude * Math.cos(angle);
-      sin[row * half + i] = magnitude * Math.sin(angle);
+      grown.cos[position * half + i] = magnitude * Math.cos(angle);
+      grown.sin[position * half + i] = magnitude * Math.sin(angle);
     }
-  });
-  const shape = [positions.length, 1, half];
-  return { cos: toDtype(fromFloat32(cos, shape), dtype), sin: toDtype(fromFloat32(sin, shape), dtype) };
+  }
+  computed.set(spectrum, grown);
+  return grown;
 }
 
 /** x [tokens, heads, dim] → the same, rotated by each token's position. */

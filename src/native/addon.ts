@@ -27,6 +27,9 @@ export interface Addon {
   fromFile(file: number, byteOffset: number, dtype: string, shape: readonly number[]): number;
   setThreads(count: number): void;
   setDeterministic(on: boolean): void;
+  setDevice(name: string): string;
+  gpu(): NativeGpu | null;
+  elapsedMs(body: () => void): number;
   machine(): NativeMachine;
 }
 
@@ -36,7 +39,21 @@ export interface NativeMachine {
   readonly threads: number;
   /** The instruction set libtorch chose its kernels for: DEFAULT, AVX2, AVX512. */
   readonly cpuCapability: string;
+  readonly builtForCuda: boolean;
+  /** Whether a CUDA device answers. */
   readonly cuda: boolean;
+  /** Where this process computes: `cpu`, `cuda:0`. */
+  readonly device: string;
   /** Names of the instruction-set features present, such as `avx512_bf16`. */
   readonly cpuFeatures: readonly string[];
+}
+
+/** The GPU this process computes on. Memory is what the driver says, but for `peakBytes`: the most that tensors have taken. */
+export interface NativeGpu {
+  readonly name: string;
+  /** Compute capability, such as 9 for H100 and H200; 0 where it is not known. */
+  readonly capability: number;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  readonly peakBytes: number;
 }

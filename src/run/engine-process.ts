@@ -57,6 +57,9 @@ interface Pending {
 
 const defaultThreads = (): number => availableParallelism();
 
+/** Without this workspace of its own cuBLAS gives other bits from run to run. Nothing on the CPU reads it. */
+const determinism = { CUBLAS_WORKSPACE_CONFIG: ':4096:8' };
+
 /**
  * Threads that wait by spinning are faster on an idle machine and several times slower on a busy one, where they take
  * the core from the thread they wait for. Bits do not depend on it; the user's own OMP_WAIT_POLICY comes first.
@@ -72,13 +75,13 @@ export class EngineProcess<Methods extends MethodMap> {
   #stderr = '';
   #ended = false;
 
-  /** Starts `main`, a module that calls `serveEngine`. Threads are OpenMP's; they cannot change later. */
-  constructor(main: string, options: { threads?: number } = {}) {
+  /** Starts `main`, a module that calls `serveEngine`, with these arguments. Threads are OpenMP's; they cannot change later. */
+  constructor(main: string, options: { threads?: number; args?: readonly string[] } = {}) {
     const threads = String(options.threads ?? defaultThreads());
-    this.#child = fork(main, [], {
+    this.#child = fork(main, options.args ?? [], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...waiting(), ...process.env, OMP_NUM_THREADS: threads, MKL_NUM_THREADS: threads },
+      env: { ...waiting(), ...determinism, ...process.env, OMP_NUM_THREADS: threads, MKL_NUM_THREADS: threads },
     });
     this.#child.stderr?.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-4000);
@@ -174,8 +177,11 @@ export type MethodHandlers<Methods extends MethodMap> = {
   ) => Promise<Methods[Name]['result']> | Methods[Name]['result'];
 };
 
-/** The child's end: one call at a time, in order; cancelling is seen whenever the running method yields. */
-export function serveEngine<Methods extends MethodMap>(handlers: MethodHandlers<Methods>): void {
+/**
+ * The child's end: one call at a time, in order; cancelling is seen whenever the running method yields. What `start` throws
+ * is what every call gets.
+ */
+export function serveEngine<Methods extends MethodMap>(handlers: MethodHandlers<Methods>, start?: () => void): void {
   const send = (message: FromChild) => {
     if (process.connected) process.send?.(message);
   };
@@ -206,7 +212,12 @@ export function serveEngine<Methods extends MethodMap>(handlers: MethodHandlers<
       }
     });
   });
-  send({ ready: true });
+  try {
+    start?.();
+    send({ ready: true });
+  } catch (error) {
+    send({ id: 0, error: toWire(error) });
+  }
 }
 
 const brokenDisk = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'ENOTDIR']);

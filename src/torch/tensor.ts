@@ -41,6 +41,7 @@ export class Tensor {
   #released = false;
   #shape: readonly number[] | undefined;
   #dtype: Dtype | undefined;
+  #device: string | undefined;
 
   /** Wraps a handle that the addon has just returned, and takes it over. */
   constructor(handle: number) {
@@ -65,6 +66,12 @@ export class Tensor {
   get dtype(): Dtype {
     this.#dtype ??= addon().dtype(this.handle) as Dtype;
     return this.#dtype;
+  }
+
+  /** `cpu`, `cuda:0`. */
+  get device(): string {
+    this.#device ??= addon().device(this.handle);
+    return this.#device;
   }
 
   /** Length of dimension `index`; negative counts from the end. */

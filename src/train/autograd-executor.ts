@@ -1,7 +1,7 @@
 /**
  * One pack forward and backward by libtorch's autograd, block by block: every block's output is a graph of its own, so
- * that its memory is free as soon as its gradients are there. Any decoder on any device; the clear reference that the
- * fused executor is held to.
+ * that its memory is free as soon as its gradients are there. Where memory is short (`recompute`) only its input is kept
+ * and its graph made in the backward. Any decoder on any device; the clear reference that the fused executor is held to.
  */
 import { type Pack, packTokens } from '../data/pack.ts';
 import { causalLoss } from '../loss/causal.ts';
@@ -12,20 +12,22 @@ import { fromIntegers } from '../torch/convert.ts';
 import { grad, noGrad } from '../torch/grad.ts';
 import { detach, indexAddInto, toDtype, zeros } from '../torch/ops.ts';
 import { releaseAll, scope, type Tensor } from '../torch/tensor.ts';
-import type { Executor, OnReady } from './executor.ts';
+import type { Executor, ExecutorOptions, OnReady } from './executor.ts';
 import type { Gradients } from './gradients.ts';
 
 export class AutogradExecutor implements Executor {
   readonly decoder: Decoder;
+  readonly #recompute: boolean;
 
   /** Takes the decoder over. */
-  constructor(decoder: Decoder) {
+  constructor(decoder: Decoder, { recompute = false }: Pick<ExecutorOptions, 'recompute'> = {}) {
     this.decoder = decoder;
+    this.#recompute = recompute;
     for (const parameter of decoder.trainable.values()) parameter.requiresGrad();
   }
 
   forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady?: OnReady): number {
-    return forwardBackward(this.decoder, pack, gradients, scale, onReady);
+    return forwardBackward(this.decoder, this.#recompute, pack, gradients, scale, onReady);
   }
 
   release(): void {
@@ -37,8 +39,9 @@ export class AutogradExecutor implements Executor {
  * Adds the gradients of scale · Σ loss over the pack's labels to `gradients`; returns Σ loss in nats. The decoder's
  * parameters must require gradients.
  */
-export function forwardBackward(
+function forwardBackward(
   decoder: Decoder,
+  recompute: boolean,
   pack: Pack,
   gradients: Gradients,
   scale: number,
@@ -55,12 +58,14 @@ export function forwardBackward(
     const frozen = decoder.adapters.size > 0;
 
     // Forward: each block starts from a detached leaf.
-    const blocks: { input: Tensor; output: Tensor }[] = [];
+    const blocks: { input: Tensor; output: Tensor | undefined }[] = [];
     let hidden = noGrad(() => decoder.embed(ids, attention.positions)); // [tokens, hidden]
     for (let layer = 0; layer < decoder.numLayers; layer++) {
       const input = detach(hidden).requiresGrad();
-      hidden = scope(() => decoder.block(layer, input, attention));
-      blocks.push({ input, output: hidden });
+      if (recompute) hidden.release(); // its memory is the input's
+      const compute = () => scope(() => decoder.block(layer, input, attention));
+      hidden = recompute ? noGrad(compute) : compute();
+      blocks.push({ input, output: recompute ? undefined : hidden });
     }
 
     const loss = causalLoss(
@@ -84,7 +89,9 @@ export function forwardBackward(
     // Backward: the last block first; a block's graph is gone before the next one's is used.
     let gradHidden = loss.gradHidden;
     for (let layer = decoder.numLayers - 1; layer >= 0; layer--) {
-      const { input, output } = blocks[layer] as { input: Tensor; output: Tensor };
+      const { input, output = scope(() => decoder.block(layer, input, attention)) } = blocks[
+        layer
+      ] as (typeof blocks)[0];
       const parameters = decoder.blockParameters(layer);
       const inputs = [input, ...parameters.map(({ tensor }) => tensor)];
       const [gradInput, ...gradParameters] = grad([output], inputs, { gradOutputs: [gradHidden] }) as Tensor[];

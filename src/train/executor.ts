@@ -3,7 +3,7 @@
  * CPU, `AutogradExecutor` for everything else. Both go block by block, which is the seam for sharding, recomputing and
  * stepping inside the backward.
  */
-import type { Pack } from '../data/pack.ts';
+import { type Pack, packTokens } from '../data/pack.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { AutogradExecutor } from './autograd-executor.ts';
 import { FusedExecutor } from './fused-executor.ts';
@@ -13,11 +13,26 @@ import type { Gradients } from './gradients.ts';
 /** Names of trained parameters. */
 export type OnReady = (names: readonly string[]) => void;
 
+/** What memory is made for at once: a larger pack is computed all the same, but makes it grow. */
+export interface LargestPack {
+  readonly tokens: number;
+  /** Tokens to be predicted. */
+  readonly labels: number;
+}
+
+export const largestPack = (packs: readonly Pack[]): LargestPack => {
+  const largest = (size: (pack: Pack) => number) => packs.reduce((most, pack) => Math.max(most, size(pack)), 0);
+  const labels = (pack: Pack) => pack.reduce((sum, { labelTokens }) => sum + labelTokens, 0);
+  return { tokens: largest(packTokens), labels: largest(labels) };
+};
+
 export interface ExecutorOptions {
   /** Keep only the blocks' inputs: a third more work, a fraction of the memory. */
   readonly recompute?: boolean;
   /** Blocks write their gradients to the same memory: only where `onReady` takes each away before the next. */
   readonly shareGradients?: boolean;
+  /** Of all that will come. Unknown: memory grows with every pack that is larger than those before. */
+  readonly largest?: LargestPack;
 }
 
 export interface Executor {
@@ -34,4 +49,6 @@ export interface Executor {
 
 /** Takes the decoder over. */
 export const createExecutor = (decoder: Decoder, options: ExecutorOptions = {}): Executor =>
-  canFuse(decoder) ? new FusedExecutor(decoder, options) : new AutogradExecutor(decoder);
+  decoder.device === 'cpu' && canFuse(decoder)
+    ? new FusedExecutor(decoder, options)
+    : new AutogradExecutor(decoder, options);

@@ -54,6 +54,8 @@ export class FusedBlock {
   readonly #gradientPlace: string;
   /** Whether only adapters are trained. */
   readonly #frozen: boolean;
+  /** Of the largest pack to come. */
+  readonly #maxTokens: number;
   #kept: Kept | undefined;
 
   constructor(
@@ -61,8 +63,9 @@ export class FusedBlock {
     index: number,
     config: ModelConfig,
     buffers: Buffers,
-    { recompute, shareGradients, frozen }: { recompute: boolean; shareGradients: boolean; frozen: boolean },
+    options: { recompute: boolean; shareGradients: boolean; frozen: boolean; maxTokens: number },
   ) {
+    const { recompute, shareGradients, frozen, maxTokens } = options;
     this.#layer = layer;
     this.#config = config;
     this.#window = config.windows[index];
@@ -70,6 +73,7 @@ export class FusedBlock {
     this.#place = recompute ? '' : `${index} `;
     this.#gradientPlace = shareGradients ? '' : `${index} `;
     this.#frozen = frozen;
+    this.#maxTokens = maxTokens;
   }
 
   /** x [tokens, hidden] → y [tokens, hidden], written into `y`. */
@@ -225,19 +229,21 @@ export class FusedBlock {
   /** [columns, rows]: in bf16 laid out anew, which oneDNN's products want; fp32 products take it as it is. */
   #transposed(x: Tensor): Tensor {
     if (x.dtype !== 'bfloat16') return transpose(x, 0, 1);
-    const [rows, columns] = x.shape as [number, number];
-    const out = this.#scratch('transposed', columns, rows, x);
+    const [tokens, width] = x.shape as [number, number];
+    const { queryKeyValue, output, gateUp, down } = this.#layer;
+    const widest = Math.max(...[queryKeyValue, output, gateUp, down].map(({ weight }) => weight.size(0)));
+    const out = this.#buffers.take('transposed', [width, tokens], x.dtype, this.#maxTokens * widest);
     transposeInto(out, x);
     return out;
   }
 
-  #own(name: string, rows: number, columns: number, like: Tensor): Tensor {
-    return this.#buffers.take(this.#place + name, [rows, columns], like.dtype);
+  #own(name: string, tokens: number, width: number, like: Tensor): Tensor {
+    return this.#scratch(this.#place + name, tokens, width, like);
   }
 
   /** Shared by all blocks: its contents last as long as a forward or a backward. */
-  #scratch(name: string, rows: number, columns: number, like: Tensor): Tensor {
-    return this.#buffers.take(name, [rows, columns], like.dtype);
+  #scratch(name: string, tokens: number, width: number, like: Tensor): Tensor {
+    return this.#buffers.take(name, [tokens, width], like.dtype, this.#maxTokens * width);
   }
 }
 

@@ -13,7 +13,7 @@ import { noGrad } from '../torch/grad.ts';
 import { addInto, copyInto, indexAddInto, toDtype, zeroInto, zeros } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 import { Buffers } from './buffers.ts';
-import type { Executor, ExecutorOptions, OnReady } from './executor.ts';
+import type { Executor, ExecutorOptions, LargestPack, OnReady } from './executor.ts';
 import { FusedBlock, type PackLayout } from './fused-block.ts';
 import { fuseWeights } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
@@ -24,15 +24,18 @@ export class FusedExecutor implements Executor {
   readonly #blocks: readonly FusedBlock[];
   readonly #buffers = new Buffers();
   readonly #recompute: boolean;
+  readonly #largest: LargestPack;
   /** With adapters nothing outside the blocks is trained. */
   readonly #frozen: boolean;
 
   /** Takes the decoder over. */
-  constructor(decoder: Decoder, { recompute = false, shareGradients = false }: ExecutorOptions = {}) {
+  constructor(decoder: Decoder, options: ExecutorOptions = {}) {
+    const { recompute = false, shareGradients = false, largest = { tokens: 0, labels: 0 } } = options;
     const weights = fuseWeights(decoder);
     this.decoder = weights.decoder;
     this.#release = weights.release;
     this.#recompute = recompute;
+    this.#largest = largest;
     this.#frozen = decoder.adapters.size > 0;
     this.#blocks = weights.layers.map(
       (layer, index) =>
@@ -40,6 +43,7 @@ export class FusedExecutor implements Executor {
           recompute,
           shareGradients,
           frozen: this.#frozen,
+          maxTokens: largest.tokens,
         }),
     );
   }
@@ -64,7 +68,8 @@ export class FusedExecutor implements Executor {
       [tokens],
     );
     const width = this.decoder.config.hiddenSize;
-    const rows = (name: string) => this.#buffers.take(name, [tokens, width], this.decoder.dtype);
+    const room = this.#largest.tokens * width;
+    const rows = (name: string) => this.#buffers.take(name, [tokens, width], this.decoder.dtype, room);
 
     // Forward: each block reads what the one before wrote.
     const inputs = this.#blocks.map((_, layer) => rows(`${layer} input`));
@@ -108,8 +113,9 @@ export class FusedExecutor implements Executor {
       headWeight,
       labelPositions(pack),
       scale,
-      (name, shape) => this.#buffers.take(name, shape, dtype),
+      (name, shape, room) => this.#buffers.take(name, shape, dtype, room),
       this.#frozen ? undefined : (part) => addInto(sumOf(gradients, headName, headWeight), part),
+      { maxLabels: this.#largest.labels },
     );
     if (!this.#frozen) gradients.add(norm.name, loss.gradNorm);
     return loss.lossSum;

@@ -16,7 +16,7 @@ export class Gradients {
   add(name: string, gradient: Tensor, sums = this.accumulates): void {
     const sum = this.byName.get(name);
     if (sum) {
-      scope(() => addInto(sum, toDtype(gradient, sum.dtype)));
+      addInto(sum, gradient);
       if (sum !== gradient) gradient.release();
       return;
     }

@@ -84,9 +84,10 @@ export function planMemory(
   const rest = process + parts.weights + parts.masters + parts.moments;
   const staying = isFused(c) ? activations + scratch + loss + slack + stayingGradientBytes(c) : 0;
   const betweenSteps = rest + staying;
-  // A graph is freed block by block while the gradients come: both ends of the backward.
+  // A graph is freed block by block while the gradients come: both ends of the backward. Sums are there from the first pack on.
   const before = activations + loss;
-  const during = isFused(c) ? before + gradients : Math.max(before + tableGradientBytes(c), gradients);
+  const isOneEnd = isFused(c) || sizes.accumulates;
+  const during = isOneEnd ? before + gradients : Math.max(before + tableGradientBytes(c), gradients);
   const phases = [
     { peakAt: 'loading', peak: process + loadingBytes(c) },
     { peakAt: 'training', peak: rest + during + scratch + slack },
@@ -142,7 +143,8 @@ function countElements(config: ModelConfig, { lora }: MemorySettings): Counts {
   };
 }
 
-const isFused = ({ config, settings }: Case): boolean => canFuse({ config, dtype: settings.dtype } as Decoder);
+const isFused = ({ config, settings, device }: Case): boolean =>
+  device === 'cpu' && canFuse({ config, dtype: settings.dtype } as Decoder);
 const headElements = ({ config }: Case): number => config.vocabSize * config.hiddenSize;
 
 /**
@@ -205,11 +207,14 @@ function fusedBuffers({ config, settings, sizes, b, queries, keys }: Case): { ke
   return { kept: inBytes([...ends, ...kept]), scratch: inBytes(scratch) };
 }
 
-/** Kept buffers, and of each token the fp32 factor of every norm; or every block's graph, which is never recomputed. */
+/** Kept buffers, and of each token the fp32 factor of every norm; or every block's graph, or its input and one graph. */
 function activationBytes(c: Case): number {
   const { config, settings, sizes } = c;
   const { numLayers, headNorms, numHeads, numKeyValueHeads } = config;
-  if (!isFused(c)) return numLayers * operatorBytes(c, sizes.tokens, 1);
+  if (!isFused(c)) {
+    const graph = operatorBytes(c, sizes.tokens, 1);
+    return settings.recompute ? numLayers * c.b * sizes.tokens * config.hiddenSize + graph : numLayers * graph;
+  }
   const factors = 2 + (headNorms ? numHeads + numKeyValueHeads : 0);
   return sum(fusedBuffers(c).kept) + 4 * sizes.tokens * factors * (settings.recompute ? 1 : numLayers);
 }
@@ -235,15 +240,17 @@ function scratchBytes(c: Case): number {
 /**
  * [tokens, …] of one block by operators: its input, norms' outputs, queries, keys and values before and after they are
  * turned or scaled, what attention gave, its sum with the input; of the MLP one tensor, with a gate four; and scores
- * [heads, tokens, longest], so many times; for documents from 1,024 tokens on libtorch's fused attention makes none.
+ * [heads, tokens, longest], so many times; for documents from 1,024 tokens on libtorch's fused attention makes none, nor
+ * does flash attention on a GPU.
  */
-function operatorBytes({ config, sizes, b, queries, keys }: Case, tokens: number, scores: number): number {
+function operatorBytes({ config, sizes, device, b, queries, keys }: Case, tokens: number, scores: number): number {
   const { hiddenSize: hidden, intermediateSize: intermediate, numHeads } = config;
   const width =
     config.architecture === 'opt'
       ? 4 * hidden + 2 * queries + 2 * keys + intermediate
       : 6 * hidden + 3 * queries + 3 * keys + 4 * intermediate;
-  return b * tokens * (width + (sizes.longest < 1024 ? scores * numHeads * sizes.longest : 0));
+  const hasScores = sizes.longest < 1024 && !(device === 'gpu' && b === 2);
+  return b * tokens * (width + (hasScores ? scores * numHeads * sizes.longest : 0));
 }
 
 /**

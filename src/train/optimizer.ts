@@ -4,10 +4,10 @@
  * measured first; the clipping factor goes into the update, so that gradients are read once.
  */
 import { noGrad } from '../torch/grad.ts';
-import { adamwInto, sumOfSquares } from '../torch/kernels.ts';
 import { zerosLike } from '../torch/ops.ts';
 import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import type { Gradients } from './gradients.ts';
+import { byKernels, byOperators, type UpdateArithmetic } from './update-arithmetic.ts';
 
 export interface AdamWSettings {
   readonly beta1: number;
@@ -29,17 +29,22 @@ export class AdamW {
   readonly state: OptimizerState;
   readonly #working: ReadonlyMap<string, Tensor>;
   readonly #settings: AdamWSettings;
+  readonly #arithmetic: UpdateArithmetic;
 
   /**
    * `working` is what is computed with; `master` its fp32 weights: the very same tensors where fp32 is computed in.
    * Moments that are not given start at zero. The optimizer owns the moments, and masters that are not `working`.
+   * `arithmetic`: by default our kernels on the CPU, libtorch's operators elsewhere.
    */
   constructor(
     working: ReadonlyMap<string, Tensor>,
     master: ReadonlyMap<string, Tensor>,
     settings: AdamWSettings,
     moments?: Pick<OptimizerState, 'first' | 'second'>,
+    arithmetic?: UpdateArithmetic,
   ) {
+    const [some] = master.values();
+    this.#arithmetic = arithmetic ?? (some === undefined || some.device === 'cpu' ? byKernels : byOperators);
     this.#working = working;
     this.#settings = settings;
     const zeroMoments = () => new Map([...master].map(([name, tensor]) => [name, zerosLike(tensor)]));
@@ -50,36 +55,21 @@ export class AdamW {
 
   /** Changes nothing; not finite when any gradient is not. */
   gradientNorm(gradients: Gradients): number {
-    let squares = 0;
-    for (const gradient of gradients.byName.values()) squares += sumOfSquares(gradient);
-    return Math.sqrt(squares);
+    return Math.sqrt(this.#arithmetic.sumOfSquares([...gradients.byName.values()]));
   }
 
   /** `step` counts from 1; `norm` is `gradientNorm` of the same gradients. */
   step(gradients: Gradients, step: number, learningRate: number, norm: number): void {
-    const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = this.#settings;
+    const { maxGradNorm } = this.#settings;
     // PyTorch's clip_grad_norm_ divides by norm + 1e-6; the same here, so that losses compare.
     const scale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1;
     noGrad(() => {
       for (const [name, gradient] of gradients.byName) {
-        const working = this.#working.get(name) as Tensor;
-        const master = this.state.master.get(name) as Tensor;
+        const [computing, master] = [this.#working.get(name), this.state.master.get(name)] as [Tensor, Tensor];
         const [first, second] = [this.state.first.get(name), this.state.second.get(name)] as [Tensor, Tensor];
-        const shadow = working === master ? null : working;
-        adamwInto(
-          master,
-          gradient,
-          first,
-          second,
-          shadow,
-          step,
-          learningRate,
-          beta1,
-          beta2,
-          epsilon,
-          weightDecay,
-          scale,
-        );
+        const working = computing === master ? null : computing;
+        const numbers = { ...this.#settings, step, learningRate, scale };
+        this.#arithmetic.adamw({ master, gradient, first, second, working }, numbers);
       }
     });
   }

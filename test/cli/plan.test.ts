@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { gpu, type Target } from '../../recipes/plan-target.ts';
-import { type PlanConfig, planSchema, planTrain, type TrainPlan } from '../../recipes/plan-train.ts';
+import {
+  inSection,
+  type PlanConfig,
+  planSchema,
+  planTrain,
+  shortage,
+  type TrainPlan,
+} from '../../recipes/plan-train.ts';
+import { sftAliases } from '../../recipes/sft-aliases.ts';
+import { parseConfig } from '../../src/run/config.ts';
 import { model as hubModel, startHubServer } from '../hub/hub-server.ts';
 import { tinyModel, understudy } from './program.ts';
 
@@ -176,6 +185,18 @@ describe('the nearest settings that fit', () => {
     expect(rounded).toBeLessThan(peakOf({ ...changes, recompute: 'always' }));
     expect(nearest(rounded, changes, true)).toEqual(['--recompute always', '--dtype bfloat16']);
     expect(nearest(rounded, changes, false)).toEqual(['--recompute always', '--lora-rank 8']);
+  });
+
+  it('are named as flags, or as settings of a section of a file', () => {
+    const target = on(peakOf({ recompute: 'always', packTokens: 1024 }) - 1, false);
+    const hintOf = (changes: Changes, ...spelling: [] | [ReturnType<typeof inSection>]) =>
+      shortage(planTrain({ ...config, ...changes }, target), ...spelling)?.hint.replace(/with .* GB: /, '');
+    expect(hintOf({})).toBe('the nearest that fits, --step-in-backward --clip block');
+    expect(hintOf({}, inSection('sft'))).toBe('the nearest that fits, stepInBackward: true, clip: block under sft');
+    const several: Changes = { batchTokens: 8192 };
+    expect(hintOf(several, inSection('sft'))).toBe('the nearest that fits, loraRank: 8 under sft');
+    const given = { model: 'm', stepInBackward: true, clip: 'block', loraRank: 8 };
+    expect(parseConfig(planSchema, given, 'sft', { aliases: { '': sftAliases } })).toMatchObject({ lora: { rank: 8 } });
   });
 
   it('knows each GPU’s memory, and which has no bf16', () => {

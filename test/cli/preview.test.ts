@@ -42,6 +42,40 @@ describe('data preview', () => {
     expect(readFileSync(out, 'utf8')).toContain('the limit is 3');
   });
 
+  it('shows tokens that training would add, given with spaces or commas between', async () => {
+    const template = join(scratch, 'turns.jinja');
+    writeFileSync(
+      template,
+      `{% for message in messages %}{{ '<|turn|>' + message['role'] + ':' + message['content'] + '<|done|>' }}{% endfor %}
+{%- if add_generation_prompt %}{{ '<|turn|>assistant:' }}{% endif %}`,
+    );
+    const args = ['--model', tinyModel, '--data', data, '--template', template, '--rows', '1', '--out', out];
+    const without = await preview(...args);
+    expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('or add its tokens: --add-tokens')]);
+    for (const given of [['<|turn|>', '<|done|>'], ['<|turn|>, <|done|>']]) {
+      rmSync(out);
+      const { code, stderr } = await preview(...args, '--add-tokens', ...given);
+      expect([code, stderr]).toEqual([
+        0,
+        expect.stringContaining('added to the vocabulary: <|turn|> (259), <|done|> (260)'),
+      ]);
+      const { document } = parseHTML(readFileSync(out, 'utf8'));
+      expect(document.querySelector('header')?.textContent).toContain('<|turn|> (259), <|done|> (260)');
+      const spans = [...document.querySelectorAll('article .tokens .t')];
+      const special = spans.filter(({ classList }) => classList.contains('special'));
+      expect(special.map((span) => [span.textContent, span.getAttribute('title')])).toEqual([
+        ['<|turn|>', '259'],
+        ['<|done|>', '260'],
+        ['<|turn|>', '259'],
+        ['<|done|>', '260'],
+      ]);
+      const trained = spans.filter(({ classList }) => classList.contains('trained'));
+      expect(trained.map(({ textContent }) => textContent).join('')).toBe('It is red.<|done|>');
+    }
+    const twice = await preview(...args, '--add-tokens', '<|turn|>,<|turn|>');
+    expect([twice.code, twice.stderr]).toEqual([2, expect.stringContaining('"<|turn|>" more than once')]);
+  });
+
   it('refuses what training would refuse', async () => {
     const page = join(scratch, 'none.html');
     const noModel = await preview('--model', join(scratch, 'none'), '--data', data, '--out', page);

@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { tinyModel, understudy } from './program.ts';
 
 /** The whole chain on a tiny model: recorded teacher, fine-tuning, evaluation, report; killed and gone on with. */
@@ -145,26 +154,67 @@ describe('run', () => {
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('is there already')]);
   });
 
-  it('quotes what a paid teacher costs at most, and spends nothing without a budget or a yes', async () => {
+  describe('with a paid teacher', () => {
     const asked: string[] = [];
     const server = createServer((request, response) => {
       asked.push(request.url ?? '');
       response.setHeader('content-type', 'application/json');
       response.end('{"object":"list","data":[{"id":"m"}]}');
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
-    const price = '{ inputUsdPerMillion: 1, outputUsdPerMillion: 10 }';
-    const teacher = `{ provider: openai-compatible, model: m, baseUrl: "${url}", price: ${price} }`;
-    const paid = join(scratch, 'paid.yaml');
-    writeFileSync(
-      paid,
-      readFileSync(config, 'utf8').replace(/teacher: \{ provider: recorded.*/, `teacher: ${teacher}`),
-    );
-    const { code, stderr } = await understudy(['run', paid, '--out', join(scratch, 'paid')]);
-    server.close();
-    // 20 prompts of at most 60 bytes and 16 tokens around, 20 answers of at most 1,024 tokens at $10 a million.
-    expect(stderr).toMatch(/openai-compatible:m costs money: 20 calls, \$0\.21 at the very most/);
-    expect([code, asked.filter((path) => !path.endsWith('/models'))]).toEqual([2, []]);
+    beforeAll(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)));
+    afterAll(() => {
+      server.close();
+    });
+    beforeEach(() => {
+      asked.length = 0;
+    });
+
+    /** The file of the whole chain, with a teacher that costs money and another student. */
+    const paidFor = (name: string, student = tinyModel): string => {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+      const price = '{ inputUsdPerMillion: 1, outputUsdPerMillion: 10 }';
+      const teacher = `{ provider: openai-compatible, model: m, baseUrl: "${url}", price: ${price} }`;
+      const file = join(scratch, `${name}.yaml`);
+      writeFileSync(
+        file,
+        readFileSync(config, 'utf8')
+          .replace(/teacher: \{ provider: recorded.*/, `teacher: ${teacher}`)
+          .replace(`sft: { model: ${tinyModel}`, `sft: { model: ${student}`),
+      );
+      return file;
+    };
+
+    it('quotes what it costs at most, and spends nothing without a budget or a yes', async () => {
+      const { code, stderr } = await understudy(['run', paidFor('paid'), '--out', join(scratch, 'paid')]);
+      // 20 prompts of at most 60 bytes and 16 tokens around, 20 answers of at most 1,024 tokens at $10 a million.
+      expect(stderr).toMatch(/openai-compatible:m costs money: 20 calls, \$0\.21 at the very most/);
+      expect([code, asked.filter((path) => !path.endsWith('/models'))]).toEqual([2, []]);
+    });
+
+    it('asks nobody where the training is clearly beyond this machine, unless told to go on', async () => {
+      const huge = join(scratch, 'huge');
+      mkdirSync(huge);
+      const described = {
+        ...(JSON.parse(readFileSync(join(tinyModel, 'config.json'), 'utf8')) as object),
+        hidden_size: 65_536,
+        intermediate_size: 262_144,
+        num_attention_heads: 512,
+        num_key_value_heads: 512,
+        num_hidden_layers: 100,
+        max_position_embeddings: 4096,
+        head_dim: 128,
+      };
+      writeFileSync(join(huge, 'config.json'), JSON.stringify(described));
+      const out = join(scratch, 'refused');
+      const args = ['run', paidFor('huge', huge), '--out', out, '--yes'];
+      const refused = await understudy(args);
+      expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/GB of memory; .* are available here/)]);
+      expect(refused.stderr).toContain('--ignore-memory');
+      expect(asked).toEqual([]);
+      expect(filesUnder(out).filter((name) => !name.includes('ledger'))).toEqual([]);
+      const forced = await understudy([...args.filter((arg) => arg !== '--yes'), '--ignore-memory']);
+      expect([forced.code, forced.stderr]).toEqual([2, expect.stringContaining('costs money')]);
+      expect(forced.stderr).not.toContain('of memory');
+    });
   });
 });

@@ -30,9 +30,9 @@ class CheckedRows {
   readonly #decoder: Decoder;
   readonly #cache: KeyValueCache;
 
-  constructor(decoder: Decoder, rows: number) {
+  constructor(decoder: Decoder, rows: number, { ownKernels = true } = {}) {
     this.#decoder = decoder;
-    this.#cache = new KeyValueCache(decoder, rows, 8);
+    this.#cache = new KeyValueCache(decoder, rows, 8, { ownKernels });
   }
 
   prefill(places: readonly number[], prompts: readonly (readonly number[])[]): void {
@@ -86,11 +86,14 @@ describe.each([
   ['qwen3', 'reference.json'],
   ['opt', 'reference.json'],
 ])('the cache of %s', (name, file) => {
-  it('takes new prompts in the places of old rows, shorter and longer, and leaves the others alone', () => {
+  it.each([
+    ['our kernel', true],
+    ['operators', false],
+  ])('takes new prompts in the places of old rows, and leaves the others alone: by %s', (_, ownKernels) => {
     const before = liveTensors();
     const ids = idsOf(name, file);
     const decoder = loadDecoder(join(golden, name), 'float32');
-    const rows = new CheckedRows(decoder, 3);
+    const rows = new CheckedRows(decoder, 3, { ownKernels });
     const step = (count = 1) => {
       for (let i = 0; i < count; i++) {
         const tokens = rows.texts.map((text, row) => ids[(text.length * 3 + row) % ids.length]!);

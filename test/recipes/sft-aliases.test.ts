@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { runJsonSchema } from '../../recipes/run-config.ts';
 import { sftAliases } from '../../recipes/sft-aliases.ts';
 import { sftSchema } from '../../recipes/sft-config.ts';
 import { ConfigError } from '../../src/base/errors.ts';
@@ -48,6 +49,11 @@ describe('names of fine-tuning settings elsewhere', () => {
       evalShare: 0.1,
       evalEverySteps: 500,
     });
+  });
+
+  it('computes on the CPU where other tools would', () => {
+    expect(config({ use_cpu: true })).toEqual({ device: 'cpu' });
+    expect(config({ no_cuda: false })).toEqual({});
   });
 
   it('takes an Axolotl file', () => {
@@ -128,6 +134,27 @@ describe('names of fine-tuning settings elsewhere', () => {
       keepCheckpoints: 2,
       tensorboard: 'logs',
       earlyStoppingPatience: 3,
+    });
+  });
+
+  it('takes tokens to be added as a list, or as one text with commas between, under every name', () => {
+    const options = { aliases: { '': sftAliases } };
+    const given = (raw: Record<string, unknown>) =>
+      parseConfig(sftSchema, { model: 'm', data: ['d'], output: 'o', ...raw }, 'x.yaml', options).addTokens;
+    const names = ['addTokens', 'add_tokens', 'add-tokens', 'tokens', 'add_special_tokens', 'new_special_tokens'];
+    for (const name of names) {
+      expect([name, given({ [name]: '<|a|>,  <|b|>' })]).toEqual([name, ['<|a|>', '<|b|>']]);
+      expect([name, given({ [name]: '<|a|>' })]).toEqual([name, ['<|a|>']]);
+      expect([name, given({ [name]: ['<|a|>', 'b, c'] })]).toEqual([name, ['<|a|>', 'b, c']]);
+    }
+    for (const wrong of [7, [7], {}]) {
+      expect(() => given({ add_tokens: wrong })).toThrow(
+        'addTokens (given as add_tokens): expected tokens, in a list such as ["<|im_start|>", "<|im_end|>"], or with',
+      );
+    }
+    const { properties } = runJsonSchema() as { properties: { sft: { properties: Record<string, object> } } };
+    expect(properties.sft.properties['addTokens']).toMatchObject({
+      anyOf: [{ type: 'array', items: { type: 'string' } }, { type: 'string' }],
     });
   });
 

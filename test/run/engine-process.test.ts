@@ -9,12 +9,13 @@ type Methods = {
   forever: { params: null; event: never; result: never };
   die: { params: null; event: never; result: never };
   threads: { params: null; event: never; result: string };
+  workspace: { params: null; event: never; result: string };
   absent: { params: null; event: never; result: never };
 };
 
 const main = join(import.meta.dirname, 'fixtures/engine.mjs');
 const engines: EngineProcess<Methods>[] = [];
-const start = (options: { threads?: number } = {}) => {
+const start = (options: { threads?: number; args?: readonly string[] } = {}) => {
   const engine = new EngineProcess<Methods>(main, options);
   engines.push(engine);
   return engine;
@@ -68,6 +69,17 @@ describe('the engine process', () => {
       });
     }
     await expect(engine.call('threads', null)).rejects.toThrow('ended');
+  });
+
+  it('has a workspace for cuBLAS without which a GPU gives other bits from run to run', async () => {
+    expect(await start().call('workspace', null)).toBe(':4096:8');
+  });
+
+  it('answers every call with what kept it from starting', async () => {
+    const engine = start({ args: ['cuda'] });
+    for (const call of [engine.call('threads', null), engine.call('add', { a: 1, b: 1 })]) {
+      await expect(call).rejects.toMatchObject({ code: 'config', exitCode: 2, hint: 'take auto' });
+    }
   });
 
   it('says so when it cannot start at all', async () => {

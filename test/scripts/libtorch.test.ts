@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { script } from './script.ts';
 
-const { torchFromEnvironment, requireSpace } = (await import(script('setup/libtorch.mjs'))) as {
+const { torchFromEnvironment, wantedBuild, requireSpace } = (await import(script('setup/libtorch.mjs'))) as {
   torchFromEnvironment(env: Record<string, string>): string | undefined;
-  requireSpace(folder: string, freeBytes: number): void;
+  wantedBuild(env: Record<string, string>): string;
+  requireSpace(folder: string, build: 'cpu' | 'cuda', freeBytes: number): void;
 };
 const { pythonEnvironment } = (await import(script('setup/python.mjs'))) as {
   pythonEnvironment(env: Record<string, string>): Record<string, string>;
@@ -45,8 +46,31 @@ describe('torchFromEnvironment', () => {
 
 describe('requireSpace', () => {
   it('wants 3 GB and says how much there is', () => {
-    expect(() => requireSpace('/state', 3e9)).not.toThrow();
-    expect(() => requireSpace('/state', 2.94e9)).toThrow('needs 3 GB, 2.9 GB are free in /state');
+    expect(() => requireSpace('/state', 'cpu', 3e9)).not.toThrow();
+    expect(() => requireSpace('/state', 'cpu', 2.94e9)).toThrow('needs 3 GB, 2.9 GB are free in /state');
+  });
+
+  it('wants more for CUDA, and says how to do without', () => {
+    expect(() => requireSpace('/state', 'cuda', 7.9e9)).toThrow(/needs 8 GB, .*UNDERSTUDY_CUDA to 0/);
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('wantedBuild', () => {
+  const nvidiaSmi = (lines: string) =>
+    writeFileSync(join(folder, 'nvidia-smi'), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+
+  it('is CUDA where nvidia-smi names a GPU, unless the user does without', () => {
+    nvidiaSmi('[ "$1" = -L ] && echo "GPU 0: NVIDIA H200 (UUID: GPU-1)"');
+    expect(wantedBuild({ PATH: folder })).toBe('cuda');
+    expect(wantedBuild({ PATH: folder, UNDERSTUDY_CUDA: '0' })).toBe('cpu');
+  });
+
+  it('is the CPU where nvidia-smi is absent, fails, or finds nothing', () => {
+    expect(wantedBuild({ PATH: folder })).toBe('cpu');
+    nvidiaSmi('echo "NVIDIA-SMI has failed"; exit 9');
+    expect(wantedBuild({ PATH: folder })).toBe('cpu');
+    nvidiaSmi('echo "No devices found"');
+    expect(wantedBuild({ PATH: folder })).toBe('cpu');
   });
 });
 

@@ -47,6 +47,7 @@ function load(name: string) {
 
 const executors = {
   autograd: (decoder: Decoder): Executor => new AutogradExecutor(decoder),
+  'autograd, recomputing': (decoder: Decoder): Executor => new AutogradExecutor(decoder, { recompute: true }),
   fused: (decoder: Decoder): Executor => new FusedExecutor(decoder, { recompute: false }),
   'fused, recomputing': (decoder: Decoder): Executor => new FusedExecutor(decoder, { recompute: true }),
 };
