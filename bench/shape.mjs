@@ -1,7 +1,7 @@
 /**
  * Training speed and memory of a model by its shape: random weights, made-up documents as long as Alpaca's; no model, no
  * data, no disk. The loop is `train sft`'s: packs, executor, clipping, AdamW with fp32 masters.
- * node bench/shape.mjs --shape llama-7b --device cuda --batch-tokens 32768 --pack-tokens 4096   (after `npm run setup`)
+ * node bench/shape.mjs --shape llama-7b --device cuda --batch-tokens 32768 --pack-tokens 2048   (after `npm run setup`)
  * One JSON line a step, then medians, TFLOP/s of the matrices' products, and the peak beside the one that `plan train` says.
  */
 import { Rng } from '../dist/src/base/rng.js';
@@ -41,6 +41,7 @@ const options = settings({
   steps: 8,
   warmup: 2,
 });
+process.env['CUBLAS_WORKSPACE_CONFIG'] ??= ':4096:8'; // as the engine's process has it
 openDevice(options.device);
 setDeterministic(true);
 const dtype = resolveDtype(options.dtype);

@@ -9,16 +9,18 @@ const worthTellingMs = 5_000;
 export interface AskListener {
   readonly update: (progress: AskProgress) => void;
   readonly retry: (notice: RetryNotice) => void;
+  readonly notice: (text: string) => void;
   readonly finish: () => void;
 }
 
 export function askProgress(bar: Progress): AskListener {
   let last: AskProgress | undefined;
   const describe = (progress: AskProgress): string => {
-    const { fromLedger, failed, spentUsd, unpricedCalls, inDoubtCalls, inDoubtUsd } = progress;
+    const { fromLedger, failed, spentUsd, unpricedCalls, inDoubtCalls, inDoubtUsd, awaited } = progress;
     return [
       fromLedger > 0 ? `${fromLedger} from the ledger` : '',
       failed > 0 ? `${failed} failed` : '',
+      awaited && awaited.batches > 0 ? `${awaited.calls} in ${awaited.batches} batches` : '',
       spentUsd > 0 ? `spent ${usd(spentUsd)}` : '',
       unpricedCalls > 0 ? `${unpricedCalls} without a known price` : '',
       inDoubtCalls > 0 ? `${inDoubtCalls} in doubt` : '',
@@ -36,6 +38,7 @@ export function askProgress(bar: Progress): AskListener {
       if (delayMs < worthTellingMs) return;
       bar.note(`${error.message}; again in ${Math.round(delayMs / 1000)} s (attempt ${attempt} of ${attempts})`);
     },
+    notice: (text) => bar.note(text),
     finish() {
       bar.finish(last && `${last.total} calls${describe(last) ? `, ${describe(last)}` : ''}`);
     },

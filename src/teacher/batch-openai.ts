@@ -70,11 +70,13 @@ export function openAiBatches(client: BatchClient): BatchCalls {
         const page = await callJson(client, `/batches?limit=${pageSize}${after}`, { signal });
         if (!isObject(page) || !Array.isArray(page['data'])) throw unexpected(client, 'a list of batches', page);
         const batches = page['data'].map((one) => toBatch(toRaw(client, one)));
+        // NaN, where a server tells times otherwise, is not old.
+        const isOld = ({ createdAtMs }: ProviderBatch): boolean => createdAtMs < sinceMs;
         // A server may keep no metadata: its batches are known by the file they are made of.
-        yield* batches.filter(({ createdAtMs, metadata }) => createdAtMs >= sinceMs && (metadata?.run ?? run) === run);
+        yield* batches.filter((batch) => !isOld(batch) && (batch.metadata?.run ?? run) === run);
         const [first, last] = [batches[0], batches.at(-1)];
         // Newest first, as far as is seen: then nothing that follows is new enough.
-        const isOver = first && last && last.createdAtMs < sinceMs && first.createdAtMs >= last.createdAtMs;
+        const isOver = first && last && isOld(last) && first.createdAtMs >= last.createdAtMs;
         if (page['has_more'] !== true || !last || isOver) return;
         after = `&after=${encodeURIComponent(last.id)}`;
       }
@@ -152,7 +154,7 @@ function toBatch(batch: OpenAiBatch): ProviderBatch {
     id,
     status: status === 'failed' ? 'refused' : endStates.has(status) ? 'ended' : 'running',
     refusal: status === 'failed' ? { message: problem?.message ?? 'it failed', isFull } : undefined,
-    createdAtMs: (createdAt ?? 0) * 1000,
+    createdAtMs: Number(createdAt) * 1000,
     total: counts?.total ?? 0,
     served: counts?.completed ?? 0,
     metadata: metadata ?? undefined,

@@ -98,3 +98,9 @@ describe('the disk', () => {
     expect(() => checkDisk(config('less'), 1000, 4000, 0)).not.toThrow();
   });
 });
+
+it('is the same run on whatever device: done on one, it is done', async () => {
+  const config = configFor('device', { model, data, epochs: 1 });
+  const { result } = await train(config);
+  expect((await train({ ...config, device: 'cpu' })).result).toEqual(result);
+});

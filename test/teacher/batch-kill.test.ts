@@ -27,7 +27,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dist, { recursive: true, force: true }));
 
-const numRows = 700;
+/** Half of them are more than is stored at a time. */
+const numRows = 1100;
 const cost = 7.5e-6;
 
 function startChild(file: string, baseUrl: string, protocol: string) {
