@@ -8,7 +8,7 @@ export default defineConfig({
     exclude: ['test/peers/**', 'test/browser/**'],
     maxWorkers: 2,
     pool: 'forks',
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 120_000,
     env: { OMP_WAIT_POLICY: 'passive' },
   },

@@ -11,7 +11,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tool = (...path) => join(root, 'node_modules', ...path);
 
 /** Folders of test/ that need no addon and take seconds; the whole of test/ is `npm test`. */
-const fastTests = ['base', 'text', 'data', 'evaluate', 'teacher', 'scripts'];
+const fastTests = ['base', 'text', 'data', 'evaluate', 'scripts'];
 
 function unitTestArguments() {
   const hasTests = (folder) =>
