@@ -64,6 +64,7 @@ export class AskRun {
   readonly #open = new Map<string, number>();
   /** What failed for good in this run is not asked again by it. */
   readonly #failedKeys = new Map<string, TeacherError>();
+  /** What was stored at this time or before came from an earlier run; `<=`, for two short runs may share a millisecond. */
   readonly #startedAt = new Date().toISOString();
   #done = 0;
   #fromLedger = 0;
@@ -139,7 +140,7 @@ export class AskRun {
             return false;
           }
           if (row?.answer === undefined) return true;
-          if ((row.finishedAt ?? '') < this.#startedAt) this.#fromLedger += this.#open.get(key) as number;
+          if ((row.finishedAt ?? '') <= this.#startedAt) this.#fromLedger += this.#open.get(key) as number;
           this.#settle(key, row.answer);
           return false;
         });

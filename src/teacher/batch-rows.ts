@@ -21,6 +21,7 @@ const lookupSize = 256;
 export class BatchRows {
   readonly #options: BatchRowsOptions;
   readonly #source: AsyncIterator<Asked> | Iterator<Asked>;
+  /** What was stored at this time or before came from an earlier run; `<=`, for two short runs may share a millisecond. */
   readonly #startedAt = new Date().toISOString();
   #sourceEnded = false;
   /** Rows for which there was no room. */
@@ -127,7 +128,7 @@ export class BatchRows {
     return some.flatMap(({ key, request }) => {
       const row = rows.get(key);
       if (row?.answer) {
-        if ((row.finishedAt ?? '') < this.#startedAt) this.counts.fromLedger += this.#open.get(key) as number;
+        if ((row.finishedAt ?? '') <= this.#startedAt) this.counts.fromLedger += this.#open.get(key) as number;
         this.#settle(key, row.answer);
         return [];
       }
