@@ -210,6 +210,19 @@ void adamw(at::Tensor master, const at::Tensor& gradient, at::Tensor first, at::
                   first.mutable_data_ptr(), second.mutable_data_ptr(), shadow ? shadow->mutable_data_ptr() : nullptr);
 }
 
+void drop(at::Tensor out, const at::Tensor& x, int64_t rowKey, int64_t columnKey, int64_t limit) {
+  const auto type = typeOf(x, "drop_");
+  TORCH_CHECK(x.dim() == 2, "understudy::drop_: expected [rows, width], got ", x.sizes());
+  expectContiguous(x, x.scalar_type(), x.sizes(), "drop_: x");
+  expectContiguous(out, x.scalar_type(), x.sizes(), "drop_: out");
+  constexpr int64_t range = int64_t(1) << 32;
+  TORCH_CHECK(rowKey >= 0 && rowKey < range && columnKey >= 0 && columnKey < range && limit >= -range / 2 && limit < range / 2,
+              "understudy::drop_: expected unsigned keys and a signed limit of 32 bits, got ", rowKey, ", ", columnKey, ", ", limit);
+  kernels().drop(type, {x.size(0), x.size(1), static_cast<uint32_t>(rowKey), static_cast<uint32_t>(columnKey),
+                        static_cast<int32_t>(limit)},
+                 x.const_data_ptr(), out.mutable_data_ptr());
+}
+
 Stored storedOf(const at::Tensor& weight) {
   switch (weight.scalar_type()) {
     case at::kFloat:
@@ -302,6 +315,7 @@ TORCH_LIBRARY(understudy, library) {
   library.def(
       "adamw_(Tensor(a!) master, Tensor gradient, Tensor(b!) first, Tensor(c!) second, Tensor(d!)? shadow, int step, "
       "float learning_rate, float beta1, float beta2, float epsilon, float weight_decay, float gradient_scale) -> ()");
+  library.def("drop_(Tensor(a!) out, Tensor x, int row_key, int column_key, int limit) -> ()");
   library.def("linear(Tensor x, Tensor weight, Tensor? scales) -> Tensor");
   library.def(
       "attend_step(Tensor query, Tensor key, Tensor value, Tensor(a!) cache_key, Tensor(b!) cache_value, Tensor held, "
@@ -321,6 +335,7 @@ TORCH_LIBRARY_IMPL(understudy, CPU, library) {
   library.impl("sum_of_squares", sumOfSquares);
   library.impl("transpose_", transpose);
   library.impl("adamw_", adamw);
+  library.impl("drop_", drop);
   library.impl("linear", linear);
   library.impl("attend_step", attendStep);
 }

@@ -56,6 +56,16 @@ struct AttendStep {
   const int64_t* held;
 };
 
+// Which elements of a matrix [rows, width] are zeroed: that of row r and column c where, as signed numbers,
+// mixed(mixed(r ^ rowKey) ^ mixed(c ^ columnKey)) < limit. By operators: src/model/adapter-dropout.ts.
+struct Drop {
+  int64_t rows;
+  int64_t width;
+  uint32_t rowKey;
+  uint32_t columnKey;
+  int32_t limit;
+};
+
 struct AdamW {
   double learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, correction1, correction2;
 };
@@ -81,6 +91,8 @@ struct Kernels {
   // shadow may be null.
   void (*adamw)(Type master, Type gradient, int64_t count, const AdamW&, void* master_, const void* gradient_, void* first,
                 void* second, void* shadowBf16);
+  // out may be x.
+  void (*drop)(Type, const Drop&, const void* x, void* out);
   // y [rows, outputs] = x [rows, inputs] · weightᵀ
   void (*linear)(const Linear&, int64_t rows, const float* x, float* y);
   // Appends key and value [rows, keyValueHeads, dim] to the cache; query and out [rows, heads, dim].

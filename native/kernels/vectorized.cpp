@@ -337,6 +337,36 @@ void transpose(int64_t rows, int64_t columns, const void* in, void* out) {
   });
 }
 
+// Two rounds of lowbias32 (C. Wellons 2018, "Prospecting for hash functions") without its last shift, which leaves the
+// high half, and so nearly every comparison, as it is.
+inline uint32_t mixed(uint32_t bits) {
+  bits ^= bits >> 16;
+  bits *= 0x7feb352dU;
+  bits ^= bits >> 15;
+  return bits * 0x846ca68bU;
+}
+
+// `Bits`: an unsigned integer as wide as the elements, which are kept as they are.
+template <typename Bits>
+void drop(const Drop& which, const void* x, void* result) {
+  const auto width = static_cast<size_t>(which.width);
+  const auto columns = std::make_unique<uint32_t[]>(width);
+  for (size_t i = 0; i < width; ++i) columns[i] = mixed(static_cast<uint32_t>(i) ^ which.columnKey);
+  const int32_t limit = which.limit;
+  at::parallel_for(0, which.rows, rowsPerThread(which.width), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const uint32_t ofRow = mixed(static_cast<uint32_t>(row) ^ which.rowKey);
+      const uint32_t* ofColumn = columns.get();
+      const Bits* in = static_cast<const Bits*>(x) + row * which.width;
+      Bits* out = static_cast<Bits*>(result) + row * which.width;
+      for (size_t i = 0; i < width; ++i) {
+        const bool isDropped = static_cast<int32_t>(mixed(ofRow ^ ofColumn[i])) < limit;
+        out[i] = isDropped ? Bits(0) : in[i];
+      }
+    }
+  });
+}
+
 // AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2), one pass over memory: reads the gradient in
 // whatever type it has, updates master weights and both moments in theirs, writes the rounded working copy.
 template <typename M, typename G>
@@ -430,6 +460,11 @@ const Kernels table = {
       if (master == Type::f64) return adamw<double, double>(count, settings, w, g, m, v, nullptr);
       if (gradient == Type::bf16) return adamw<float, BFloat16>(count, settings, w, g, m, v, shadow);
       adamw<float, float>(count, settings, w, g, m, v, shadow);
+    },
+    [](Type type, const Drop& which, const void* x, void* out) {
+      if (type == Type::f64) return drop<uint64_t>(which, x, out);
+      if (type == Type::bf16) return drop<uint16_t>(which, x, out);
+      drop<uint32_t>(which, x, out);
     },
     linearFewRows,
     [](Type type, const AttendStep& step, const void* query, const void* key, const void* value, void* cacheKey,
