@@ -80,7 +80,7 @@ export function planTrain(config: PlanConfig, target: Target): TrainPlan {
       {
         dtype,
         storedDtype,
-        lora: lora && { rank: lora.rank, targets: lora.targets === 'all' ? [] : lora.targets },
+        lora: lora && { ...lora, targets: lora.targets === 'all' ? [] : lora.targets },
         recompute: recompute === 'always',
         stepInBackward,
         heldOut: evalShare > 0,

@@ -12,7 +12,12 @@ const loraSchema = z.strictObject({
     .union([z.literal('all'), z.array(z.string()).min(1)])
     .default('all')
     .describe('linear layers by the last part of their names (q_proj, down_proj, …), or all of the blocks'),
-  dropout: z.literal(0, 'dropout of adapters is not computed here: only 0').default(0),
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe('share of its input that an adapter does not see, drawn anew for every pack; in training alone'),
 });
 
 /** Written as one text, with commas between; in a list a token may have commas itself. */

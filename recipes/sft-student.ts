@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { resolveDtype } from '../src/local/loaded-model.ts';
+import type { AdapterDropout } from '../src/model/adapter-dropout.ts';
 import { Decoder } from '../src/model/decoder.ts';
 import { loadDecoder, writeModelFolder, writeTemplate } from '../src/model/directory.ts';
 import {
@@ -15,8 +16,9 @@ import {
   writeAdapterFolder,
 } from '../src/model/lora.ts';
 import { toDtype } from '../src/torch/ops.ts';
+import type { TensorSource } from '../src/torch/safetensors.ts';
 import { type Dtype, keep, scope, type Tensor } from '../src/torch/tensor.ts';
-import { type Checkpoint, sourcesOf } from '../src/train/checkpoint.ts';
+import type { Checkpoint } from '../src/train/checkpoint.ts';
 import { createExecutor, type Executor, type ExecutorOptions } from '../src/train/executor.ts';
 import type { SftConfig } from './sft-config.ts';
 import type { StudentModel } from './sft-tokens.ts';
@@ -29,12 +31,15 @@ export interface Student {
   readonly working: Weights;
   readonly master: Weights;
   /** Fills a folder with these weights: a model, or a PEFT folder of adapters. */
-  writeModel(folder: string, weights: Weights): void;
+  writeModel(folder: string, weights: ReadonlyMap<string, TensorSource>): void;
   /** The masters a folder of `writeModel`'s holds, kept. */
   readModel(folder: string): Weights;
 }
 
-/** Takes over the model's decoder, which is in fp32. */
+/** What the model is to be loaded in: the compute type where it is only read, and fp32 where it is trained. */
+export const loadingDtype = ({ lora, dtype }: SftConfig): SftConfig['dtype'] => (lora ? dtype : 'float32');
+
+/** Takes over the model's decoder, which is in `loadingDtype`. */
 export function openStudent(config: SftConfig, model: StudentModel, checkpoint: Checkpoint | undefined): Student {
   return config.lora ? openAdapted(config, model, checkpoint) : openWhole(config, model, checkpoint);
 }
@@ -55,8 +60,7 @@ function openWhole(config: SftConfig, model: StudentModel, checkpoint: Checkpoin
     readModel,
     writeModel(folder, weights) {
       const files = model.changedFiles;
-      const sources = sourcesOf(weights);
-      writeModelFolder(folder, { config: loaded.config, weights: sources, from: config.model, template, files });
+      writeModelFolder(folder, { config: loaded.config, weights, from: config.model, template, files });
     },
   };
 }
@@ -70,9 +74,7 @@ function openAdapted(config: SftConfig, model: StudentModel, checkpoint: Checkpo
     ? readAdapterFolder(checkpoint.folder, 'float32').adapters
     : createAdapters(parameters, settings, config.seed);
   const adapters = dtype === 'float32' ? masters : roundedAdapters(masters, dtype);
-  const base = dtype === 'float32' ? parameters : rounded(parameters, dtype);
-  if (base !== parameters) model.decoder.release();
-  const executor = createExecutor(new Decoder(architecture, base, adapters), executorOptions(config));
+  const executor = createExecutor(new Decoder(architecture, parameters, adapters), executorOptions(config));
   const working = executor.decoder.trainable;
   return {
     executor,
@@ -80,7 +82,7 @@ function openAdapted(config: SftConfig, model: StudentModel, checkpoint: Checkpo
     master: dtype === 'float32' ? working : adapterParameters(masters),
     readModel,
     writeModel(folder, weights) {
-      writeAdapterFolder(folder, { settings, base: config.model, weights: sourcesOf(weights) });
+      writeAdapterFolder(folder, { settings, base: config.model, weights });
       if (config.template !== undefined) writeTemplate(folder, model.template.source);
     },
   };
@@ -92,9 +94,13 @@ const executorOptions = ({ recompute, stepInBackward }: SftConfig): ExecutorOpti
 });
 
 const loraSettings = ({ lora }: SftConfig): LoraSettings => {
-  const { rank, alpha, targets } = lora as NonNullable<SftConfig['lora']>;
-  return { rank, alpha, targets: targets === 'all' ? [] : targets };
+  const { rank, alpha, targets, dropout } = lora as NonNullable<SftConfig['lora']>;
+  return { rank, alpha, targets: targets === 'all' ? [] : targets, dropout };
 };
+
+/** What adapters do not see of a step's pack (counted from 0); undefined: they see all. */
+export const dropoutAt = ({ lora, seed }: SftConfig, step: number, pack: number): AdapterDropout | undefined =>
+  lora && lora.dropout > 0 ? { rate: lora.dropout, key: ['lora dropout', seed, step, pack] } : undefined;
 
 const rounded = (weights: Weights, dtype: Dtype): Weights =>
   scope(() => keep(new Map([...weights].map(([name, tensor]) => [name, toDtype(tensor, dtype)]))));

@@ -25,8 +25,8 @@ import { answerLogprobs } from '../src/infer/logprobs.ts';
 import { loadModel, resolveDtype } from '../src/local/loaded-model.ts';
 import type { Decoder } from '../src/model/decoder.ts';
 import { gpu, setDeterministic } from '../src/torch/machine.ts';
-import { toDtype } from '../src/torch/ops.ts';
-import { releaseAll, scope } from '../src/torch/tensor.ts';
+import { sourceOf } from '../src/torch/safetensors.ts';
+import { releaseAll } from '../src/torch/tensor.ts';
 import {
   bestOf,
   checkpointFolder,
@@ -34,6 +34,7 @@ import {
   loadMoments,
   removeCheckpoints,
   saveCheckpoint,
+  sourcesOf,
   type TrainerState,
 } from '../src/train/checkpoint.ts';
 import { Gradients } from '../src/train/gradients.ts';
@@ -45,7 +46,7 @@ import type { SftConfig } from './sft-config.ts';
 import { checkDisk, finishedRun, identityOf, resultFile, resumable, SftLog, type SftLogRow } from './sft-folder.ts';
 import { checkOutput } from './sft-input.ts';
 import { refuseUselessLabels } from './sft-labels.ts';
-import { modelFile, openStudent, type Student } from './sft-student.ts';
+import { dropoutAt, loadingDtype, modelFile, openStudent, type Student } from './sft-student.ts';
 import { withAddedTokens } from './sft-tokens.ts';
 
 export type SftEvent =
@@ -97,7 +98,7 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
 
   // 1. Data: conversations become token documents; the whole training is planned before its first step.
   const conversations = config.data.flatMap((file) => readConversations(file));
-  const loaded = loadModel(config.model, { dtype: 'float32', template: config.template });
+  const loaded = loadModel(config.model, { dtype: loadingDtype(config), template: config.template });
   const model = withAddedTokens(loaded, config, conversations, note);
   const { maxPositions } = model.decoder.config;
   if (config.maxTokens > maxPositions) {
@@ -160,7 +161,7 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
       log_history: log.history(),
       understudy: { identity, numerics, heldOut: losses },
     };
-    const writeModel = (folder: string) => student.writeModel(folder, master);
+    const writeModel = (folder: string) => student.writeModel(folder, sourcesOf(master));
     const { keepCheckpoints: keepNewest } = config;
     await saveCheckpoint(config.output, state, { optimizer: optimizer.state, writeModel, keepNewest });
     log.event('saved', step);
@@ -177,9 +178,10 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
     const update = new Update(optimizer, number, learningRate, config);
     const gradients = new Gradients({ accumulates: step.packs.length > 1 });
     let lossSum = 0;
-    for (const pack of step.packs) {
+    for (const [index, pack] of step.packs.entries()) {
       const scale = 1 / step.labelTokens;
-      lossSum += executor.forwardBackward(pack, gradients, scale, (names) => update.ready(gradients, names));
+      const onReady = (names: readonly string[]) => update.ready(gradients, names);
+      lossSum += executor.forwardBackward(pack, gradients, scale, onReady, dropoutAt(config, number, index));
       tokens += packTokens(pack);
       await setImmediate(); // a cancelled run gets to know it
     }
@@ -263,15 +265,14 @@ const stoppedEarly = (losses: readonly HeldOutLoss[], { earlyStoppingPatience }:
   earlyStoppingPatience !== undefined &&
   losses.length - 1 - losses.findIndex(({ step }) => step === bestOf(losses)?.step) >= earlyStoppingPatience;
 
-/** Whole models in the type they computed in, which is how they will be used; adapters, which are small, in fp32. */
+/**
+ * Whole models in the type they computed in, which is how they will be used; adapters, which are small, in fp32. Converted
+ * one by one on their way to the file.
+ */
 function saveModel(config: SftConfig, student: Student, weights: Student['master']): Promise<void> {
   const dtype = config.lora ? 'float32' : student.executor.decoder.dtype;
-  return addFilesAtomic(config.output, modelFile(config), (folder) =>
-    scope(() => {
-      const entries = [...weights].map(([name, tensor]) => [name, toDtype(tensor, dtype)] as const);
-      student.writeModel(folder, new Map(entries));
-    }),
-  );
+  const sources = new Map([...weights].map(([name, tensor]) => [name, sourceOf(tensor, dtype)]));
+  return addFilesAtomic(config.output, modelFile(config), (folder) => student.writeModel(folder, sources));
 }
 
 /** A step that is not finite is never taken: says so, or ends the run. */

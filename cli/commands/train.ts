@@ -54,6 +54,7 @@ export function withSftOptions(command: Command): Command {
     .addOption(deviceOption())
     .option('--lora-rank <n>', 'train low-rank adapters of this rank, saved as a PEFT folder', positiveNumber)
     .option('--lora-alpha <n>', 'the adapters count alpha / rank', realNumber)
+    .option('--lora-dropout <share>', 'share of its input that an adapter does not see in training', realNumber)
     .option('--lora-targets <names...>', 'linear layers that get adapters: q_proj, v_proj, …, or all')
     .option('--recompute <when>', 'never, or always: a third more work, a fraction of the memory')
     .option('--epochs <n>', 'passes over the data', positiveNumber)

@@ -11,7 +11,10 @@ import type { ModelConfig } from './config.ts';
 import type { LinearPart } from './projection.ts';
 
 /** A linear layer, a norm or a table. */
-export type Part = LinearPart;
+export interface Part extends LinearPart {
+  /** Its parameters', less `.weight` and `.bias`. */
+  readonly name: string;
+}
 
 /**
  * Makes something of a part's description: its parameters are NAME.weight, of this shape, and where it has one

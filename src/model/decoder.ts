@@ -7,6 +7,7 @@
 import { invariant } from '../base/errors.ts';
 import { add, embedding } from '../torch/ops.ts';
 import { type Dtype, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
+import { type AdapterDropout, dropMask } from './adapter-dropout.ts';
 import type { Architecture, Describe, Part } from './architecture.ts';
 import type { Attention } from './attention.ts';
 import type { ModelConfig } from './config.ts';
@@ -54,8 +55,10 @@ export interface Lookup {
   readonly rows: Tensor;
 }
 
+type Parts = Readonly<Record<string, Part | undefined>>;
+
 interface Block {
-  readonly parts: Readonly<Record<string, Part | undefined>>;
+  readonly parts: Parts;
   readonly parameters: readonly Parameter[];
 }
 
@@ -158,9 +161,11 @@ export class Decoder {
       .reduce((sum, embedded) => add(sum, embedded));
   }
 
-  /** One block: x [tokens, hidden] → [tokens, hidden]. */
-  block(layer: number, x: Tensor, attention: Attention): Tensor {
-    return this.#architecture.block(x, (this.#blocks[layer] as Block).parts, attention, layer, this.config);
+  /** One block: x [tokens, hidden] → [tokens, hidden]. `dropout`: before the adapters, in training. */
+  block(layer: number, x: Tensor, attention: Attention, dropout?: AdapterDropout): Tensor {
+    const { parts } = this.#blocks[layer] as Block;
+    const masked = dropout ? withMasks(parts, dropout) : parts;
+    return this.#architecture.block(x, masked, attention, layer, this.config);
   }
 
   /** x [tokens, hidden], after the last block → normed, ready for the head. */
@@ -208,6 +213,7 @@ export class Decoder {
     return (name, _weight, bias) => {
       const part = `${root}.${name}`;
       return {
+        name: part,
         weight: find(`${part}.weight`),
         bias: bias ? find(`${part}.bias`) : null,
         adapter: this.adapters.get(part),
@@ -216,3 +222,11 @@ export class Decoder {
     };
   }
 }
+
+const withMasks = (parts: Parts, dropout: AdapterDropout): Parts =>
+  Object.fromEntries(
+    Object.entries(parts).map(([role, part]) => [
+      role,
+      part?.adapter ? { ...part, mask: dropMask(dropout, part.name) } : part,
+    ]),
+  );

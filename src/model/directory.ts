@@ -41,7 +41,12 @@ export function loadDecoder(folder: string, dtype: Dtype): Decoder {
       const loaded = new Map<string, Tensor>();
       for (const [name, { file, storedName }] of locate(files, config, folder)) {
         const tensor = file.tensor(storedName);
-        loaded.set(name, tensor.dtype === dtype ? tensor : toDtype(tensor, dtype));
+        if (tensor.dtype === dtype) {
+          loaded.set(name, tensor);
+        } else {
+          loaded.set(name, toDtype(tensor, dtype));
+          tensor.release(); // where it is a copy, as on a GPU, before the next one is made
+        }
       }
       return keep(loaded);
     });

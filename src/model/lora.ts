@@ -1,8 +1,8 @@
 /**
  * Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): a linear layer's output gains scale · up · down · x, and only
  * `down` and `up` are trained. Read and written as PEFT directories (adapter_config.json, adapter_model.safetensors).
- * What would change the arithmetic and is not computed here (DoRA, dropout, biases, trained modules beside the adapters)
- * is refused by name.
+ * What would change the arithmetic and is not computed here (DoRA, biases, trained modules beside the adapters) is refused
+ * by name. Dropout is adapter-dropout.ts's: of a folder it is read and written, and changes nothing but training.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -31,6 +31,8 @@ export interface LoraSettings {
   readonly alpha: number;
   /** Last parts of layers' names (`q_proj`); empty: all linear layers of the blocks. */
   readonly targets: readonly string[];
+  /** How much of its input an adapter does not see in training: a share. Default 0. */
+  readonly dropout?: number;
 }
 
 export interface AdapterFolder {
@@ -118,6 +120,7 @@ const adapterSchema = z.looseObject({
   base_model_name_or_path: z.string().nullish(),
   r: z.number().int().positive(),
   lora_alpha: z.number(),
+  lora_dropout: z.number().nullish(),
   target_modules: z.union([z.string(), z.array(z.string())]).nullish(),
   use_rslora: z.boolean().nullish(),
   fan_in_fan_out: z.boolean().nullish(),
@@ -153,7 +156,7 @@ export function readAdapterFolder(folder: string, dtype: Dtype): AdapterFolder {
   const adapters = readAdapterWeights(join(folder, weightsFile), raw.r, scale, dtype);
   const targets = [...new Set([...adapters.keys()].map(lastPart))];
   return {
-    settings: { rank: raw.r, alpha: scale * raw.r, targets },
+    settings: { rank: raw.r, alpha: scale * raw.r, targets, dropout: raw.lora_dropout ?? 0 },
     base: raw.base_model_name_or_path ?? undefined,
     adapters,
   };
@@ -216,7 +219,7 @@ export function writeAdapterFolder(
     base_model_name_or_path: base,
     r: settings.rank,
     lora_alpha: settings.alpha,
-    lora_dropout: 0,
+    lora_dropout: settings.dropout ?? 0,
     bias: 'none',
     target_modules: targets,
     fan_in_fan_out: false,

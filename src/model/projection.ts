@@ -8,6 +8,7 @@ import { computesInBf16 } from '../torch/machine.ts';
 import { tensorOperator } from '../torch/operator.ts';
 import { add, mulScalar } from '../torch/ops.ts';
 import type { Tensor } from '../torch/tensor.ts';
+import { type DropMask, droppedByOperators } from './adapter-dropout.ts';
 import type { Adapter } from './lora.ts';
 import { type StoredWeight, wholeWeight } from './quantize.ts';
 
@@ -16,14 +17,16 @@ export interface LinearPart {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   readonly adapter?: Adapter | undefined;
+  /** Of what the adapter sees: in training alone. */
+  readonly mask?: DropMask | undefined;
   readonly scales?: Tensor | undefined;
 }
 
 const linear = tensorOperator<[Tensor, Tensor, Tensor | null]>('aten::linear');
 
 /** x [tokens, in] → [tokens, out] by weight [out, in] and the adapter, if any */
-export function project(x: Tensor, { weight, bias, adapter, scales }: LinearPart): Tensor {
-  return withAdapter(linear(x, wholeWeight({ numbers: weight, scales }, x.dtype), bias), x, adapter);
+export function project(x: Tensor, { weight, bias, adapter, mask, scales }: LinearPart): Tensor {
+  return withAdapter(linear(x, wholeWeight({ numbers: weight, scales }, x.dtype), bias), x, adapter, mask);
 }
 
 /** The same without gradients, on the CPU. */
@@ -32,10 +35,11 @@ export function projectForInference(x: Tensor, { weight, bias, adapter, scales }
   return withAdapter(bias ? add(y, bias) : y, x, adapter);
 }
 
-function withAdapter(y: Tensor, x: Tensor, adapter: Adapter | undefined): Tensor {
+function withAdapter(y: Tensor, x: Tensor, adapter: Adapter | undefined, mask?: DropMask): Tensor {
   if (!adapter) return y;
   const { down, up, scale } = adapter;
-  return add(y, mulScalar(linear(linear(x, down, null), up, null), scale));
+  const seen = mask ? droppedByOperators(x, mask) : x;
+  return add(y, mulScalar(linear(linear(seen, down, null), up, null), scale * (mask?.gain ?? 1)));
 }
 
 /** Up to as many rows our kernel is the faster one: measured in fp32 on AVX2, docs/log.md. */

@@ -43,6 +43,11 @@ export const adamwInto = plainOperator<
   [Tensor, Tensor, Tensor, Tensor, Tensor | null, number, number, number, number, number, number, number]
 >('understudy::adamw_');
 /**
+ * out = x [rows, width] with elements zeroed by where they stand; row key, column key, limit: native/kernels/table.h. `out`
+ * may be x.
+ */
+export const dropInto = plainOperator<undefined, [Tensor, Tensor, number, number, number]>('understudy::drop_');
+/**
  * x [rows, in] · weightᵀ → [rows, out] in x's dtype, added in float32. Weight [out, in] as float32 or bfloat16; int8 with
  * scales float32 [out]; or 4 bits, uint8 [out, in / 2] with scales bfloat16 [out, in / 32, 2]: scale and low of 32 weights,
  * of which byte i holds weight i and, above it, weight 16 + i. For few rows; each is the same to the bit whatever the others.

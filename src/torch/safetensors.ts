@@ -8,7 +8,8 @@ import { DataError } from '../base/errors.ts';
 import { unreadable } from '../base/jsonl.ts';
 import { addon } from '../native/load.ts';
 import { toBytes } from './convert.ts';
-import { bytesPerElement, type Dtype, Tensor } from './tensor.ts';
+import { toDtype } from './ops.ts';
+import { bytesPerElement, type Dtype, scope, Tensor } from './tensor.ts';
 import type { TensorEntry, TensorFile } from './tensor-file.ts';
 
 const dtypeNames: Readonly<Record<string, Dtype>> = {
@@ -142,10 +143,11 @@ export interface TensorSource {
   bytes(): Uint8Array;
 }
 
-export const sourceOf = (tensor: Tensor): TensorSource => ({
-  dtype: tensor.dtype,
+/** In another dtype: converted when its bytes are asked for, and released again. */
+export const sourceOf = (tensor: Tensor, dtype: Dtype = tensor.dtype): TensorSource => ({
+  dtype,
   shape: tensor.shape,
-  bytes: () => toBytes(tensor),
+  bytes: () => scope(() => toBytes(tensor.dtype === dtype ? tensor : toDtype(tensor, dtype))),
 });
 
 /** Writes and syncs a file. Not atomic by itself: write into a folder of `writeFolderAtomic`. */

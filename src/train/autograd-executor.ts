@@ -5,6 +5,7 @@
  */
 import { type Pack, packTokens } from '../data/pack.ts';
 import { causalLoss } from '../loss/causal.ts';
+import type { AdapterDropout } from '../model/adapter-dropout.ts';
 import { PackedAttention } from '../model/attention.ts';
 import type { Decoder, Lookup } from '../model/decoder.ts';
 import { labelPositions } from '../text/labels.ts';
@@ -26,8 +27,14 @@ export class AutogradExecutor implements Executor {
     for (const parameter of decoder.trainable.values()) parameter.requiresGrad();
   }
 
-  forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady?: OnReady): number {
-    return forwardBackward(this.decoder, this.#recompute, pack, gradients, scale, onReady);
+  forwardBackward(
+    pack: Pack,
+    gradients: Gradients,
+    scale: number,
+    onReady?: OnReady,
+    dropout?: AdapterDropout,
+  ): number {
+    return forwardBackward(this.decoder, this.#recompute, pack, gradients, scale, onReady, dropout);
   }
 
   release(): void {
@@ -46,6 +53,7 @@ function forwardBackward(
   gradients: Gradients,
   scale: number,
   onReady?: OnReady,
+  dropout?: AdapterDropout,
 ): number {
   return scope(() => {
     const lengths = pack.map((document) => document.ids.length);
@@ -63,7 +71,7 @@ function forwardBackward(
     for (let layer = 0; layer < decoder.numLayers; layer++) {
       const input = detach(hidden).requiresGrad();
       if (recompute) hidden.release(); // its memory is the input's
-      const compute = () => scope(() => decoder.block(layer, input, attention));
+      const compute = () => scope(() => decoder.block(layer, input, attention, dropout));
       hidden = recompute ? noGrad(compute) : compute();
       blocks.push({ input, output: recompute ? undefined : hidden });
     }
@@ -89,7 +97,7 @@ function forwardBackward(
     // Backward: the last block first; a block's graph is gone before the next one's is used.
     let gradHidden = loss.gradHidden;
     for (let layer = decoder.numLayers - 1; layer >= 0; layer--) {
-      const { input, output = scope(() => decoder.block(layer, input, attention)) } = blocks[
+      const { input, output = scope(() => decoder.block(layer, input, attention, dropout)) } = blocks[
         layer
       ] as (typeof blocks)[0];
       const parameters = decoder.blockParameters(layer);

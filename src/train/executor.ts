@@ -4,6 +4,7 @@
  * stepping inside the backward.
  */
 import { type Pack, packTokens } from '../data/pack.ts';
+import type { AdapterDropout } from '../model/adapter-dropout.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { AutogradExecutor } from './autograd-executor.ts';
 import { FusedExecutor } from './fused-executor.ts';
@@ -41,8 +42,9 @@ export interface Executor {
   /**
    * Adds the gradients of scale · Σ loss over the pack's labels to `gradients`; returns Σ loss in nats. `onReady` hears,
    * while the backward goes on, whose gradients are whole; it may step these weights and take their gradients away.
+   * `dropout`: before the adapters.
    */
-  forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady?: OnReady): number;
+  forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady?: OnReady, dropout?: AdapterDropout): number;
   /** Of the decoder too. */
   release(): void;
 }

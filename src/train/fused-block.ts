@@ -20,14 +20,15 @@ import { addmmInto, copyInto, mmInto, narrow, sumOver, transpose, view, zeros, z
 import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import type { Buffers } from './buffers.ts';
 import { attendBackwardInto, attendInto } from './fused-attention.ts';
-import { addAdapterGradients, addAdapters, apply, applyBackward } from './fused-linear.ts';
+import { addAdapterGradients, addAdapters, apply, applyBackward, type Dropping } from './fused-linear.ts';
 import type { FusedLayer, FusedLinear, Norm } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
 
-/** How the tokens of a pack belong together. */
+/** How the tokens of a pack belong together, and what the adapters see of them. */
 export interface PackLayout {
   readonly lengths: readonly number[];
   readonly rotation: Rotation;
+  readonly dropping: Dropping | undefined;
 }
 
 /** What a block's forward leaves to its backward, besides its input. */
@@ -95,59 +96,61 @@ export class FusedBlock {
     this.forget();
   }
 
-  #forward(y: Tensor, x: Tensor, { lengths, rotation }: PackLayout): Kept {
+  #forward(y: Tensor, x: Tensor, { lengths, rotation, dropping }: PackLayout): Kept {
     const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = this.#layer;
     const tokens = x.size(0);
     const [normed, rstd] = this.#norm(x, inputNorm);
     const qkv = this.#own('qkv', tokens, queryKeyValue.weight.size(0), x);
-    apply(qkv, normed, queryKeyValue);
+    apply(qkv, normed, queryKeyValue, dropping);
     const heads = this.#normHeads(qkv);
     rotateInto(this.#heads(qkv, 'turned'), rotation.cos, rotation.sin, 1);
     const attended = this.#own('attended', tokens, output.weight.size(1), x);
     attendInto(attended, qkv, lengths, this.#config, this.#window);
     const afterAttention = this.#own('after attention', tokens, x.size(1), x);
     addmmInto(afterAttention, x, attended, transpose(output.weight, 0, 1));
-    addAdapters(afterAttention, attended, output);
+    addAdapters(afterAttention, attended, output, dropping);
     const [afterNormed, afterRstd] = this.#norm(afterAttention, postAttentionNorm);
     const gateUp = this.#own('gate up', tokens, gateUpLinear.weight.size(0), x);
-    apply(gateUp, afterNormed, gateUpLinear);
+    apply(gateUp, afterNormed, gateUpLinear, dropping);
     const gated = this.#scratch('gated', tokens, down.weight.size(1), x);
     const width = gated.size(1);
     swigluInto(gated, narrow(gateUp, 1, 0, width), narrow(gateUp, 1, width, width));
     addmmInto(y, afterAttention, gated, transpose(down.weight, 0, 1));
-    addAdapters(y, gated, down);
+    addAdapters(y, gated, down, dropping);
     return { rstd, ...heads, qkv, attended, afterAttention, afterRstd, gateUp };
   }
 
-  #backward(grad: Tensor, x: Tensor, kept: Kept, { lengths, rotation }: PackLayout, gradients: Gradients): void {
+  #backward(grad: Tensor, x: Tensor, kept: Kept, pack: PackLayout, gradients: Gradients): void {
     const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = this.#layer;
     const { rstd, qkv, attended, afterAttention, afterRstd, gateUp } = kept;
+    const { lengths, rotation, dropping } = pack;
+    const weightGradients = { gradients, dropping };
     const tokens = x.size(0);
 
     // y = afterAttention + down(swiglu(gateUp(norm(afterAttention))))
     const gradGated = this.#scratch('grad gated', tokens, down.weight.size(1), x);
-    applyBackward(gradGated, grad, down);
+    applyBackward(gradGated, grad, down, dropping);
     const gradGateUp = this.#scratch('grad gate up', tokens, gateUp.size(1), x);
     const gated = this.#scratch('gated', tokens, down.weight.size(1), x);
     swigluBackwardInto(gradGateUp, gated, gradGated, gateUp);
-    this.#addWeightGradients('down', down, grad, gated, gradients);
+    this.#addWeightGradients('down', down, grad, gated, weightGradients);
     const gradNormed = this.#scratch('grad normed', tokens, x.size(1), x);
-    applyBackward(gradNormed, gradGateUp, gateUpLinear);
+    applyBackward(gradNormed, gradGateUp, gateUpLinear, dropping);
     const [afterNormed] = this.#norm(afterAttention, postAttentionNorm);
-    this.#addWeightGradients('gate up', gateUpLinear, gradGateUp, afterNormed, gradients);
+    this.#addWeightGradients('gate up', gateUpLinear, gradGateUp, afterNormed, weightGradients);
     this.#addNormGradient(gradients, normBackward(postAttentionNorm, grad, gradNormed, afterAttention, afterRstd));
 
     // afterAttention = x + output(attention(rotate(norm(queryKeyValue(norm(x))))))
     const gradAttended = this.#scratch('grad attended', tokens, attended.size(1), x);
-    applyBackward(gradAttended, grad, output);
-    this.#addWeightGradients('output', output, grad, attended, gradients);
+    applyBackward(gradAttended, grad, output, dropping);
+    this.#addWeightGradients('output', output, grad, attended, weightGradients);
     const gradQkv = this.#scratch('grad qkv', tokens, qkv.size(1), x);
     attendBackwardInto(gradQkv, gradAttended, qkv, lengths, this.#config, this.#window);
     rotateInto(this.#heads(gradQkv, 'turned'), rotation.cos, rotation.sin, -1);
     this.#normHeadsBackward(gradQkv, kept, gradients);
-    applyBackward(gradNormed, gradQkv, queryKeyValue);
+    applyBackward(gradNormed, gradQkv, queryKeyValue, dropping);
     const [normed] = this.#norm(x, inputNorm);
-    this.#addWeightGradients('qkv', queryKeyValue, gradQkv, normed, gradients);
+    this.#addWeightGradients('qkv', queryKeyValue, gradQkv, normed, weightGradients);
     this.#addNormGradient(gradients, normBackward(inputNorm, grad, gradNormed, x, rstd));
   }
 
@@ -203,10 +206,10 @@ export class FusedBlock {
     linear: FusedLinear,
     gradOut: Tensor,
     x: Tensor,
-    gradients: Gradients,
+    { gradients, dropping }: { gradients: Gradients; dropping: Dropping | undefined },
   ): void {
     if (this.#frozen) {
-      addAdapterGradients(linear, gradOut, x, gradients);
+      addAdapterGradients(linear, gradOut, x, gradients, dropping);
       return;
     }
     const { weight, bias, slices } = linear;

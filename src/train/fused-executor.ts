@@ -4,6 +4,7 @@
  */
 import { type Pack, packTokens } from '../data/pack.ts';
 import { fusedCausalLoss } from '../loss/fused-causal.ts';
+import type { AdapterDropout } from '../model/adapter-dropout.ts';
 import { packedPositions } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import type { Rotation } from '../model/rotary.ts';
@@ -15,6 +16,7 @@ import { scope, type Tensor } from '../torch/tensor.ts';
 import { Buffers } from './buffers.ts';
 import type { Executor, ExecutorOptions, LargestPack, OnReady } from './executor.ts';
 import { FusedBlock, type PackLayout } from './fused-block.ts';
+import type { Dropping } from './fused-linear.ts';
 import { fuseWeights } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
 
@@ -48,8 +50,14 @@ export class FusedExecutor implements Executor {
     );
   }
 
-  forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady?: OnReady): number {
-    return noGrad(() => scope(() => this.#forwardBackward(pack, gradients, scale, onReady)));
+  forwardBackward(
+    pack: Pack,
+    gradients: Gradients,
+    scale: number,
+    onReady?: OnReady,
+    dropout?: AdapterDropout,
+  ): number {
+    return noGrad(() => scope(() => this.#forwardBackward(pack, gradients, scale, onReady, dropout)));
   }
 
   release(): void {
@@ -58,11 +66,21 @@ export class FusedExecutor implements Executor {
     this.#release();
   }
 
-  #forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady: OnReady | undefined): number {
+  #forwardBackward(
+    pack: Pack,
+    gradients: Gradients,
+    scale: number,
+    onReady: OnReady | undefined,
+    dropout: AdapterDropout | undefined,
+  ): number {
     const lengths = pack.map((document) => document.ids.length);
     const positions = packedPositions(lengths);
-    const layout: PackLayout = { lengths, rotation: this.decoder.rotation(positions) as Rotation };
     const tokens = packTokens(pack);
+    const layout: PackLayout = {
+      lengths,
+      rotation: this.decoder.rotation(positions) as Rotation,
+      dropping: dropout && this.#dropping(dropout, tokens),
+    };
     const ids = fromIntegers(
       pack.flatMap((document) => document.ids),
       [tokens],
@@ -101,6 +119,12 @@ export class FusedExecutor implements Executor {
     }
     onReady?.(lookups.map(({ name }) => name));
     return lossSum;
+  }
+
+  #dropping(dropout: AdapterDropout, tokens: number): Dropping {
+    const widths = [...this.decoder.adapters.values()].map(({ down }) => down.size(1));
+    const room = Math.max(tokens, this.#largest.tokens) * Math.max(0, ...widths);
+    return { dropout, place: ({ shape, dtype }) => this.#buffers.take('seen', shape, dtype, room) };
   }
 
   #loss(gradHidden: Tensor, hidden: Tensor, pack: Pack, gradients: Gradients, scale: number): number {

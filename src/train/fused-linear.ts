@@ -4,49 +4,80 @@
  *
  * Legend: tokens = Σ document lengths; rank of the adapters.
  */
+import { type AdapterDropout, type DropMask, dropInto, dropMask } from '../model/adapter-dropout.ts';
 import { adapterParameters } from '../model/lora.ts';
 import { addInto, addmmInto, matmul, mmInto, mulScalar, narrow, transpose } from '../torch/ops.ts';
 import type { Tensor } from '../torch/tensor.ts';
 import type { FusedLinear } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
 
+/** Dropout before the adapters, and memory for what one of them sees of x, until the next one is looked at. */
+export interface Dropping {
+  readonly dropout: AdapterDropout;
+  readonly place: (x: Tensor) => Tensor;
+}
+
 /** out = x · weightᵀ + bias + what the adapters add */
-export function apply(out: Tensor, x: Tensor, linear: FusedLinear): void {
+export function apply(out: Tensor, x: Tensor, linear: FusedLinear, dropping?: Dropping): void {
   const transposed = transpose(linear.weight, 0, 1);
   if (linear.bias) addmmInto(out, linear.bias, x, transposed);
   else mmInto(out, x, transposed);
-  addAdapters(out, x, linear);
+  addAdapters(out, x, linear, dropping);
 }
 
-/** out += scale · x · downᵀ · upᵀ, in each adapted parameter's columns */
-export function addAdapters(out: Tensor, x: Tensor, { slices }: FusedLinear): void {
-  for (const { adapter, from, rows } of slices) {
+/** out += scale · seen · downᵀ · upᵀ, in each adapted parameter's columns; seen: x, where nothing is dropped */
+export function addAdapters(out: Tensor, x: Tensor, { slices }: FusedLinear, dropping?: Dropping): void {
+  for (const { adapter, name, from, rows } of slices) {
     if (!adapter) continue;
-    const low = matmul(x, transpose(adapter.down, 0, 1)); // [tokens, rank]
-    addInto(narrow(out, 1, from, rows), mulScalar(matmul(low, transpose(adapter.up, 0, 1)), adapter.scale));
+    const mask = dropping && dropMask(dropping.dropout, name);
+    const low = matmul(seenOf(x, mask, dropping), transpose(adapter.down, 0, 1)); // [tokens, rank]
+    addInto(narrow(out, 1, from, rows), mulScalar(matmul(low, transpose(adapter.up, 0, 1)), scaleOf(adapter, mask)));
   }
 }
 
 /** gradX = gradOut · weight, and the same through the adapters */
-export function applyBackward(gradX: Tensor, gradOut: Tensor, { weight, slices }: FusedLinear): void {
+export function applyBackward(
+  gradX: Tensor,
+  gradOut: Tensor,
+  { weight, slices }: FusedLinear,
+  dropping?: Dropping,
+): void {
   mmInto(gradX, gradOut, weight);
-  for (const { adapter, from, rows } of slices) {
+  for (const { adapter, name, from, rows } of slices) {
     if (!adapter) continue;
-    const gradLow = mulScalar(matmul(narrow(gradOut, 1, from, rows), adapter.up), adapter.scale); // [tokens, rank]
-    addInto(gradX, matmul(gradLow, adapter.down));
+    const mask = dropping && dropMask(dropping.dropout, name);
+    const gradLow = mulScalar(matmul(narrow(gradOut, 1, from, rows), adapter.up), scaleOf(adapter, mask)); // [tokens, rank]
+    const gradSeen = matmul(gradLow, adapter.down);
+    addInto(gradX, mask ? dropInto(gradSeen, gradSeen, mask) : gradSeen);
   }
 }
 
-export function addAdapterGradients({ slices }: FusedLinear, gradOut: Tensor, x: Tensor, gradients: Gradients): void {
+export function addAdapterGradients(
+  { slices }: FusedLinear,
+  gradOut: Tensor,
+  x: Tensor,
+  gradients: Gradients,
+  dropping?: Dropping,
+): void {
   for (const { adapter, name, from, rows } of slices) {
     if (!adapter) continue;
+    const mask = dropping && dropMask(dropping.dropout, name);
+    const scale = scaleOf(adapter, mask);
     const grad = narrow(gradOut, 1, from, rows);
-    const low = matmul(x, transpose(adapter.down, 0, 1)); // [tokens, rank]
-    const gradLow = mulScalar(matmul(grad, adapter.up), adapter.scale);
-    const parts = { down: matmul(transpose(gradLow, 0, 1), x), up: matmul(transpose(grad, 0, 1), low) };
-    const scaled = { ...parts, up: mulScalar(parts.up, adapter.scale), scale: adapter.scale };
+    const gradLow = mulScalar(matmul(grad, adapter.up), scale); // [tokens, rank]
+    const seen = seenOf(x, mask, dropping);
+    const low = matmul(seen, transpose(adapter.down, 0, 1)); // [tokens, rank]
+    const parts = { down: matmul(transpose(gradLow, 0, 1), seen), up: matmul(transpose(grad, 0, 1), low) };
+    const scaled = { ...parts, up: mulScalar(parts.up, scale), scale };
     for (const [parameter, gradient] of adapterParameters(new Map([[name, scaled]]))) {
       gradients.add(parameter, gradient);
     }
   }
 }
+
+const scaleOf = ({ scale }: { readonly scale: number }, mask: DropMask | undefined): number =>
+  scale * (mask?.gain ?? 1);
+
+/** Of x, what the adapter sees. */
+const seenOf = (x: Tensor, mask: DropMask | undefined, dropping: Dropping | undefined): Tensor =>
+  mask && dropping ? dropInto(dropping.place(x), x, mask) : x;

@@ -17,7 +17,9 @@ export interface MemorySettings {
   /** Of the weights in the model's files. */
   readonly storedDtype: Dtype;
   /** Last parts of the adapted layers' names; none: all linear layers of the blocks. */
-  readonly lora?: { readonly rank: number; readonly targets: readonly string[] } | undefined;
+  readonly lora?:
+    | { readonly rank: number; readonly targets: readonly string[]; readonly dropout?: number | undefined }
+    | undefined;
   readonly recompute: boolean;
   readonly stepInBackward: boolean;
   /** Whether rows are held out to measure the loss on. */
@@ -118,8 +120,8 @@ interface Counts {
   readonly joined: number;
   /** All tables outside the blocks: embeddings, and the output head where it is not tied. */
   readonly tables: number;
-  /** Columns that go in and out of one block's adapted layers, all together. */
-  readonly adapted: { readonly in: number; readonly out: number };
+  /** Columns that go in and out of one block's adapted layers, all together, and the most that go into one. */
+  readonly adapted: { readonly in: number; readonly out: number; readonly widest: number };
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
@@ -139,7 +141,11 @@ function countElements(config: ModelConfig, { lora }: MemorySettings): Counts {
     blocks: count(inBlock),
     joined: count((name) => /\.(q_proj|k_proj|v_proj|gate_proj|up_proj)\./.test(name)),
     tables: count((name, shape) => !inBlock(name) && shape.length === 2),
-    adapted: { in: into / config.numLayers, out: out / config.numLayers },
+    adapted: {
+      in: into / config.numLayers,
+      out: out / config.numLayers,
+      widest: sides.reduce((most, [, width]) => Math.max(most, width), 0),
+    },
   };
 }
 
@@ -148,13 +154,13 @@ const isFused = ({ config, settings, device }: Case): boolean =>
 const headElements = ({ config }: Case): number => config.vocabSize * config.hiddenSize;
 
 /**
- * What is computed with: b · parameters, and b · adapters. Weights that the file has in fp32 are mapped; where fused
- * blocks copy some of them side by side, the pages they were read from stay resident.
+ * What is computed with: b · parameters, and b · adapters. Weights that need no converting are mapped; where fused blocks
+ * copy some of them side by side, the pages they were read from stay resident.
  */
 function weightBytes(c: Case): number {
   const { counts, settings, device, b } = c;
-  const isMapped = device === 'cpu' && settings.dtype === 'float32' && settings.storedDtype === 'float32';
-  return b * counts.all + (settings.lora ? b * counts.trained : 0) + (isMapped && isFused(c) ? 4 * counts.joined : 0);
+  const isMapped = device === 'cpu' && settings.storedDtype === settings.dtype && (settings.lora || b === 4);
+  return b * counts.all + (settings.lora ? b * counts.trained : 0) + (isMapped && isFused(c) ? b * counts.joined : 0);
 }
 
 /** 4 · trained; where fp32 is computed in they are the weights themselves. */
@@ -207,33 +213,43 @@ function fusedBuffers({ config, settings, sizes, b, queries, keys }: Case): { ke
   return { kept: inBytes([...ends, ...kept]), scratch: inBytes(scratch) };
 }
 
-/** Kept buffers, and of each token the fp32 factor of every norm; or every block's graph, or its input and one graph. */
+/**
+ * Kept buffers, and of each token the fp32 factor of every norm; or every block's graph, or its input and one graph. Where
+ * dropout is before adapters a graph has what each of them sees and one byte an element for what it does not.
+ */
 function activationBytes(c: Case): number {
   const { config, settings, sizes } = c;
   const { numLayers, headNorms, numHeads, numKeyValueHeads } = config;
   if (!isFused(c)) {
-    const graph = operatorBytes(c, sizes.tokens, 1);
+    const graph = operatorBytes(c, sizes.tokens, 1) + (drops(c) ? (c.b + 1) * sizes.tokens * c.counts.adapted.in : 0);
     return settings.recompute ? numLayers * c.b * sizes.tokens * config.hiddenSize + graph : numLayers * graph;
   }
   const factors = 2 + (headNorms ? numHeads + numKeyValueHeads : 0);
   return sum(fusedBuffers(c).kept) + 4 * sizes.tokens * factors * (settings.recompute ? 1 : numLayers);
 }
 
+const drops = ({ settings }: Case): boolean => (settings.lora?.dropout ?? 0) > 0;
+
 /**
- * Fused: buffers; two norms' outputs; what adapters add to each product, and its gradient; of attention, scores and
- * their gradients [heads, 256 queries, keys] (fused-attention.ts), copies of the heads, fp32 sums. By operators: one block's tensors, of
- * which adapters make three more for each product.
+ * Fused: buffers; two norms' outputs; what adapters add to each product, and its gradient, and, with dropout, what one of
+ * them sees; of attention, scores and their gradients [heads, 256 queries, keys] (fused-attention.ts), copies of the heads,
+ * fp32 sums. By operators: one block's tensors, of which adapters make three more for each product, and dropout two of
+ * 32 bits for one of its masks.
  */
 function scratchBytes(c: Case): number {
   const { config, counts, settings, b, queries, keys } = c;
   const { tokens, longest } = c.sizes;
-  if (!isFused(c)) return operatorBytes(c, tokens, 3) + (settings.lora ? 3 * b * tokens * counts.adapted.out : 0);
+  if (!isFused(c)) {
+    const bits = drops(c) ? 2 * 4 * tokens * counts.adapted.widest : 0;
+    return operatorBytes(c, tokens, 3) + (settings.lora ? 3 * b * tokens * counts.adapted.out : 0) + bits;
+  }
   const rows = Math.min(256, longest);
   const scores = 2 * config.numHeads * rows * longest;
   const heads = 3 * queries * rows + 2 * keys * longest;
   const sums = longest > 256 ? 4 * 2 * keys * longest : 0;
   const adapters = settings.lora ? Math.max(2 * counts.adapted.out, counts.adapted.in) : 0;
-  const wide = tokens * (2 * config.hiddenSize + adapters);
+  const seen = drops(c) ? counts.adapted.widest : 0;
+  const wide = tokens * (2 * config.hiddenSize + adapters + seen);
   return sum(fusedBuffers(c).scratch) + b * (wide + scores + heads) + sums;
 }
 
@@ -280,20 +296,26 @@ function slackBytes(c: Case): number {
 const processBytes = ({ config, sizes, device }: Case): number =>
   device === 'gpu' ? 1e9 : 200e6 + 1000 * config.vocabSize + 80 * sizes.dataTokens;
 
-/** The file's pages and the fp32 weights made from them, or these and the rounded ones. Mapped fp32 counts once. */
+/**
+ * The file's pages and the fp32 weights made from them, or these and the rounded ones; beside adapters the pages and what is
+ * computed with. What is mapped counts once.
+ */
 function loadingBytes({ counts, settings, device, b }: Case): number {
   if (device === 'gpu') return 0;
+  if (settings.lora) {
+    const pages = settings.storedDtype === settings.dtype ? 0 : bytesPerElement[settings.storedDtype];
+    return (pages + b) * counts.all;
+  }
   const file = settings.storedDtype === 'float32' ? 0 : bytesPerElement[settings.storedDtype];
   const rounded = settings.dtype === 'float32' ? 0 : b;
   return (4 + Math.max(file, rounded)) * counts.all;
 }
 
 /**
- * The rounded copy that a whole model is saved from, and the bytes of the largest table on their way to the file. The
- * best checkpoint, where that is saved, is mapped: pages that the system takes back when it needs them.
+ * The largest table on its way to the file: its bytes in fp32, or in bf16 beside the tensor they were rounded in. The best
+ * checkpoint, where that is saved, is mapped: pages that the system takes back when it needs them.
  */
-const savingBytes = (c: Case): number =>
-  c.settings.lora ? 0 : (c.b === 4 ? 0 : c.b * c.counts.all) + 4 * headElements(c);
+const savingBytes = (c: Case): number => (c.settings.lora ? 0 : 4 * headElements(c));
 
 /** One block's tensors in packs of 1,024 tokens (src/infer/logprobs.ts); logits in fp32, their exponentials, and in bf16. */
 function inferenceBytes(c: Case): number {

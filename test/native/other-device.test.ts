@@ -143,7 +143,7 @@ const document = (length: number, salt: number): TokenDocument => ({
 });
 
 /** Four steps, every other one of two packs. */
-function learn(decoder: Decoder, { recompute = false } = {}) {
+function learn(decoder: Decoder, { recompute = false, dropRate = 0 } = {}) {
   const executor = createExecutor(decoder, { recompute });
   const working = executor.decoder.trainable;
   const master = scope(() =>
@@ -159,7 +159,10 @@ function learn(decoder: Decoder, { recompute = false } = {}) {
   for (let step = 1; step <= 4; step++) {
     const packs = [[document(30, step), document(2, 2)], [document(17, 9)]].slice(0, 1 + (step % 2));
     const gradients = new Gradients({ accumulates: packs.length > 1 });
-    const sum = packs.reduce((total, pack) => total + executor.forwardBackward(pack, gradients, 0.05), 0);
+    const sum = packs.reduce((total, pack, i) => {
+      const dropout = dropRate > 0 ? { rate: dropRate, key: [step, i] } : undefined;
+      return total + executor.forwardBackward(pack, gradients, 0.05, undefined, dropout);
+    }, 0);
     const norm = optimizer.gradientNorm(gradients);
     optimizer.step(gradients, step, 5e-3, norm);
     gradients.release();
@@ -189,11 +192,11 @@ it('computes with weights stored in fewer bits', async () => {
   }
 });
 
-it('learns adapters, and computes blocks again', async () => {
+it.each([0, 0.25])('learns adapters, with dropout %s before them, and computes blocks again', async (dropRate) => {
   const [cpu, other] = await onBoth(() => {
     const { config, parameters } = loadDecoder(join(golden, 'qwen2'), 'float32');
     const adapters = createAdapters(parameters, { rank: 4, alpha: 8, targets: [] }, 1);
-    return learn(new Decoder(config, parameters, adapters), { recompute: true });
+    return learn(new Decoder(config, parameters, adapters), { recompute: true, dropRate });
   });
   expect(furthest(cpu.losses, other.losses)).toBeLessThan(1e-4 * cpu.losses[0]!);
 });

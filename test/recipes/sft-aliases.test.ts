@@ -137,6 +137,22 @@ describe('names of fine-tuning settings elsewhere', () => {
     });
   });
 
+  it('takes the dropout of adapters as a share, in a section, by PEFT’s name and as a flag', () => {
+    const given = (raw: Record<string, unknown>, overrides = {}) =>
+      parseConfig(sftSchema, { model: 'm', data: ['d'], output: 'o', ...raw }, 'x.yaml', {
+        aliases: { '': sftAliases },
+        overrides,
+      }).lora?.dropout;
+    expect(given({ lora: { rank: 4 } })).toBe(0);
+    expect(given({ lora: { dropout: 0.05 } })).toBe(0.05);
+    expect(given({ lora_dropout: 0.05 })).toBe(0.05);
+    expect(given({ lora: { dropout: 0.5 } }, { loraDropout: 0.05 })).toBe(0.05);
+    for (const wrong of [-0.1, 1, '0.05']) {
+      expect(() => given({ lora: { dropout: wrong } })).toThrow('x.yaml: lora.dropout: ');
+      expect(() => given({ lora_dropout: wrong })).toThrow('x.yaml: lora.dropout (given as lora_dropout): ');
+    }
+  });
+
   it('takes tokens to be added as a list, or as one text with commas between, under every name', () => {
     const options = { aliases: { '': sftAliases } };
     const given = (raw: Record<string, unknown>) =>

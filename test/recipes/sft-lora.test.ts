@@ -1,8 +1,12 @@
 import { cpSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { SftConfig } from '../../recipes/sft-config.ts';
+import { type SftConfig, sftSchema } from '../../recipes/sft-config.ts';
+import { dropoutAt } from '../../recipes/sft-student.ts';
 import { sha256 } from '../../src/base/hash.ts';
+import { readConversations } from '../../src/data/formats.ts';
+import { encodeDocuments, holdOut } from '../../src/data/pack.ts';
+import { answerLogprobs } from '../../src/infer/logprobs.ts';
 import { answerOn } from '../../src/local/answer.ts';
 import { loadModel } from '../../src/local/loaded-model.ts';
 import { readHeader } from '../../src/torch/safetensors.ts';
@@ -113,6 +117,29 @@ describe.each([
     expect(weights(kept!).equals(fileIn(model, 'model.safetensors'))).toBe(false);
   });
 
+  it('are the same bits with dropout too, interrupted or recomputed', async () => {
+    const dropping = (folder: string, more: Partial<SftConfig> = {}) =>
+      settings(`dropout-${folder}`, { lora: { ...lora(), dropout: 0.3 }, batchTokens: 256, epochs: 3, ...more });
+    const { result } = await train(dropping('whole'));
+    const stopped = dropping('stopped');
+    await expect(train(stopped, 2)).rejects.toThrow('saved after step 2');
+    await train(stopped);
+    await train(dropping('recomputed', { recompute: 'always' }));
+    for (const other of ['stopped', 'recomputed']) {
+      const { output } = dropping(other);
+      expect(fileIn(output, adapters).equals(fileIn(result.model, adapters)), other).toBe(true);
+      expect(logOf(output), other).toEqual(logOf(result.model));
+    }
+    expect(jsonIn(result.model, 'adapter_config.json')).toMatchObject({ lora_dropout: 0.3 });
+    // Adapters begin without effect: what they do not see shows from the second step on.
+    await train(dropping('none', { lora: lora() }));
+    const [withDropout, without] = ['whole', 'none'].map((name) =>
+      logOf(dropping(name).output).map(({ loss }) => loss),
+    );
+    expect(withDropout![0]).toBe(without![0]);
+    expect(withDropout![1]).not.toBe(without![1]);
+  });
+
   it('are merged where the folder is loaded as a model, which then answers as it was taught', async () => {
     const taught = dataFile(
       'hi',
@@ -134,6 +161,45 @@ describe.each([
     const losses = logOf(result.model).map(({ loss }) => loss as number);
     expect(base.perToken).toBeCloseTo(-losses[0]!, 4);
     expect(adapted.perToken).toBeCloseTo(-losses.at(-1)!, 1);
+  });
+});
+
+describe('dropout', () => {
+  it('is of the seed, the step and its pack; there is none without a rate', () => {
+    const config = (more: Partial<SftConfig> = {}) =>
+      configFor('keys', { model: '', data, lora: { ...lora(), dropout: 0.1 }, ...more });
+    const first = dropoutAt(config(), 7, 0);
+    expect(first?.rate).toBe(0.1);
+    expect(dropoutAt(config(), 7, 0)).toEqual(first);
+    for (const other of [dropoutAt(config(), 8, 0), dropoutAt(config(), 7, 1), dropoutAt(config({ seed: 2 }), 7, 0)]) {
+      expect(other?.key).not.toEqual(first?.key);
+    }
+    expect(dropoutAt(config({ lora: lora() }), 7, 0)).toBeUndefined();
+    expect(dropoutAt(config({ lora: undefined }), 7, 0)).toBeUndefined();
+  });
+
+  it('is a share of the input: from 0 up to, and without, 1', () => {
+    const parse = (dropout: number) => sftSchema.safeParse({ model: 'm', data: ['d'], output: 'o', lora: { dropout } });
+    expect([0, 0.05, 0.999].map((rate) => parse(rate).data?.lora?.dropout)).toEqual([0, 0.05, 0.999]);
+    const messages = [-0.1, 1, 2].map((rate) => parse(rate).error?.issues.map(({ path }) => path.join('.')));
+    expect(messages).toEqual([['lora.dropout'], ['lora.dropout'], ['lora.dropout']]);
+  });
+
+  it('is not there where the loss is measured on held-out rows', async () => {
+    const model = goldenModel('llama-tied');
+    const dropping = { ...lora(), dropout: 0.5 };
+    const settings = { model, data, lora: dropping, evalShare: 0.3, learningRate: 2e-2, evalEverySteps: 1 };
+    const { result } = await train(configFor('held-out', settings));
+    const best = result.heldOut!.losses.find(({ step }) => step === result.heldOut!.bestStep)!;
+    // The same rows, with the adapters that were saved.
+    const { decoder, tokenizer, template } = loadModel(result.model, { dtype: 'float32' });
+    const conversations = data.flatMap((file) => readConversations(file));
+    const { documents } = encodeDocuments(conversations, tokenizer, template, 1024);
+    const { heldOut } = holdOut(documents, 0.3, 1);
+    const scores = await answerLogprobs(decoder, heldOut);
+    const [sum, tokens] = scores.reduce(([s, t], one) => [s + one.sum, t + one.tokens], [0, 0]);
+    expect(-sum! / tokens!).toBeCloseTo(best.loss, 4);
+    decoder.release();
   });
 });
 

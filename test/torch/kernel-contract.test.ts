@@ -35,11 +35,13 @@ const everything = (dtype: Dtype): Uint8Array[] =>
     const values = random([99_699], dtype);
     const out = ops.zeros([501, 199], dtype);
     kernels.transposeInto(out, ops.view(values, [199, 501]));
+    const partly = ops.zeros([501, 199], dtype);
+    kernels.dropInto(partly, out, 7, 2 ** 32 - 1, 0);
     const master = random([99_699], dtype === 'float64' ? dtype : 'float32', 'master');
     const moments = [ops.zerosLike(master), ops.zerosLike(master)] as const;
     const copy = dtype === 'float64' ? null : ops.zeros([99_699], 'bfloat16');
     adamwStep(master, values, moments, copy, 1);
-    bytes.push(...[out, master, ...moments, ...(copy ? [copy] : [])].map(toBytes));
+    bytes.push(...[out, partly, master, ...moments, ...(copy ? [copy] : [])].map(toBytes));
     return [...bytes, new Uint8Array(Float64Array.of(kernels.sumOfSquares(values)).buffer)];
   });
 
@@ -114,6 +116,7 @@ it('in-place kernels make no tensors', () => {
     kernels.crossEntropyInto(x, labels, 1);
     kernels.sumOfSquares(x);
     kernels.transposeInto(flipped, x);
+    kernels.dropInto(x, y, 1, 2, 3);
     adamwStep(x, y, moments, copy, 1);
     expect(liveTensors()).toBe(before);
     kernels.rmsNormBackwardInto(x, y, y, weight, rstd).release();
@@ -122,7 +125,7 @@ it('in-place kernels make no tensors', () => {
 });
 
 const { rmsNormForward, rmsNormBackwardInto, swigluInto, swigluBackwardInto, rotateInto, sumOfSquares } = kernels;
-const { causalSoftmaxInto, causalSoftmaxBackwardInto, crossEntropyInto, transposeInto } = kernels;
+const { causalSoftmaxInto, causalSoftmaxBackwardInto, crossEntropyInto, transposeInto, dropInto } = kernels;
 const { linearOfFewRows, attendStep } = kernels;
 const moments = (size: number) => [floats(size), floats(size)] as const;
 
@@ -226,6 +229,16 @@ const refusals: Readonly<Record<string, readonly (readonly [says: string, call: 
     ['in: expected contiguous', () => transposeInto(floats(3, 2), slanted(3, 2))],
     ['expected [rows, columns]', () => transposeInto(floats(3, 2), floats(6))],
     ['got Long', () => transposeInto(whole(3, 2), whole(2, 3))],
+  ],
+  drop_: [
+    ['out: expected contiguous Float [2, 3]', () => dropInto(floats(3, 2), floats(2, 3), 0, 0, 0)],
+    ['out: expected contiguous Float [2, 3]', () => dropInto(halves(2, 3), floats(2, 3), 0, 0, 0)],
+    ['x: expected contiguous', () => dropInto(floats(3, 2), slanted(2, 3), 0, 0, 0)],
+    ['expected [rows, width]', () => dropInto(floats(6), floats(6), 0, 0, 0)],
+    ['expected unsigned keys', () => dropInto(floats(2, 3), floats(2, 3), -1, 0, 0)],
+    ['expected unsigned keys', () => dropInto(floats(2, 3), floats(2, 3), 0, 2 ** 32, 0)],
+    ['a signed limit of 32 bits', () => dropInto(floats(2, 3), floats(2, 3), 0, 0, 2 ** 31)],
+    ['got Long', () => dropInto(whole(2, 3), whole(2, 3), 0, 0, 0)],
   ],
   linear: [
     ['expected x [rows, in] and weight [out, in]', () => linearOfFewRows(floats(4), floats(2, 4), null)],

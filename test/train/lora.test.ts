@@ -97,7 +97,7 @@ describe.each(['llama-tied', 'qwen2'])('%s', (name) => {
 it('begins without changing anything, the same for a seed, and comes back from its folder', () => {
   const { config, parameters } = loadDecoder(join(golden, 'qwen2'), 'float32');
   const plain = new Decoder(config, parameters);
-  const settings = { rank: 3, alpha: 6, targets: ['q_proj', 'gate_proj'] };
+  const settings = { rank: 3, alpha: 6, targets: ['q_proj', 'gate_proj'], dropout: 0.05 };
   const adapters = createAdapters(parameters, settings, 7);
   expect([...adapters.keys()].slice(0, 2)).toEqual(['model.layers.0.self_attn.q_proj', 'model.layers.0.mlp.gate_proj']);
   const ids = [5, 9, 11, 3];
@@ -115,6 +115,8 @@ it('begins without changing anything, the same for a seed, and comes back from i
   writeAdapterFolder(folder, { settings, base: 'the-base', weights: sourcesOf(adapterParameters(adapters)) });
   const back = readAdapterFolder(folder, 'float32');
   expect([back.base, back.settings]).toEqual(['the-base', settings]);
+  const written = JSON.parse(readFileSync(join(folder, 'adapter_config.json'), 'utf8')) as { lora_dropout: number };
+  expect(written.lora_dropout).toBe(0.05);
   expect(valuesOf(back.adapters)).toEqual(valuesOf(adapters));
   plain.release();
 });
