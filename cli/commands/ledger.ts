@@ -205,15 +205,20 @@ function verifyCommand(): Command {
       const { run } = await import('../../recipes/ledger-verify.ts');
       const { ledgerPath } = await import('../../src/teacher/ledger-file.ts');
       const result = await interruptible((signal) => run(ledgerPath(place), signal));
-      const { ledger, rows, broken, damage } = result;
+      const { ledger, rows, broken, batches, brokenBatches, damage } = result;
       if (json) printJson(result);
       else {
         for (const message of damage) print(`the file: ${message}`);
         for (const { key, problems } of broken) for (const problem of problems) print(`${key}: ${problem}`);
+        for (const { id, problems } of brokenBatches) for (const problem of problems) print(`batch ${id}: ${problem}`);
       }
-      if (damage.length > 0 || broken.length > 0) {
-        const file = damage.length > 0 ? ', and its file is damaged' : '';
-        throw new WorkError(`${ledger}: ${broken.length} of ${rows} rows are broken${file}`, {
+      if (damage.length + broken.length + brokenBatches.length > 0) {
+        const found = [
+          `${broken.length} of ${rows} rows are broken`,
+          ...(brokenBatches.length > 0 ? [`${brokenBatches.length} of ${batches} batches`] : []),
+          ...(damage.length > 0 ? ['and its file is damaged'] : []),
+        ];
+        throw new WorkError(`${ledger}: ${found.join(', ')}`, {
           hint: 'sound answers can be saved: ./understudy ledger export, then import into a new ledger',
         });
       }

@@ -36,7 +36,8 @@ export interface LedgerBatch {
   readonly collectedAt: string | undefined;
 }
 
-interface BatchColumns {
+/** Of the table `batches`. */
+export interface BatchColumns {
   readonly id: string;
   readonly run: string;
   readonly teacher: string;

@@ -1,14 +1,16 @@
 /**
  * What a row of a ledger must be, whoever wrote it: its key is the hash of its request, its texts are JSON of the right
- * form, its state fits the rest, and no cost is negative.
+ * form, its state fits the rest, and no cost is negative. The same of a batch: its state fits what is known of it, and
+ * when it is over nobody awaits anything of it.
  */
 import { isMessage } from '../base/message.ts';
 import { isObject, kindOf } from '../base/rows.ts';
-import type { StoredRow } from './ledger-reader.ts';
+import type { StoredBatch, StoredRow } from './ledger-reader.ts';
 import { requestKey } from './request-key.ts';
 import type { FinishReason, TeacherRequest } from './teacher.ts';
 
 const states = ['sent', 'stored', 'failed'];
+const batchStates = ['open', 'submitted', 'collected', 'refused'];
 const finishReasons: readonly string[] = [
   'stop',
   'length',
@@ -25,10 +27,29 @@ export function rowProblems({ columns: row, notUtf8 }: StoredRow): string[] {
   if (!states.includes(row.state)) problems.push(`state: expected one of ${states.join(', ')}, found ${row.state}`);
   if (row.teacher === '' || row.stage === '') problems.push('teacher or stage is empty');
   problems.push(...stateProblems(row), ...costProblems(row));
-  for (const name of ['created_at', 'sent_at', 'finished_at'] as const) {
-    const time = row[name];
-    if (time !== null && Number.isNaN(Date.parse(time))) problems.push(`${name} is no date: ${JSON.stringify(time)}`);
+  for (const name of ['created_at', 'sent_at', 'finished_at'] as const) problems.push(...dateProblems(name, row[name]));
+  return problems;
+}
+
+/** What is wrong with a batch; nothing where it is sound. */
+export function batchProblems({ columns: batch, awaited }: StoredBatch): string[] {
+  const problems: string[] = [];
+  const expect = (holds: boolean, problem: string): void => {
+    if (!holds) problems.push(problem);
+  };
+  const { state } = batch;
+  const isOver = state === 'collected' || state === 'refused';
+  const wasTaken = state === 'submitted' || state === 'collected';
+  expect(batchStates.includes(state), `state: expected one of ${batchStates.join(', ')}, found ${state}`);
+  expect(!wasTaken || batch.provider_id !== null, `${state}, but without the provider's id`);
+  expect(!wasTaken || batch.submitted_at !== null, `${state}, but submitted_at is nothing`);
+  expect((batch.collected_at !== null) === isOver, `${state}, but collected_at is ${batch.collected_at ?? 'nothing'}`);
+  expect(!isOver || awaited === 0, `${state}, but ${awaited} rows are awaited in it`);
+  for (const name of ['requests', 'prompt_tokens'] as const) {
+    expect(isCount(batch[name]), `${name}: expected a whole number from 0, found ${batch[name]}`);
   }
+  for (const name of ['created_at', 'sent_at', 'submitted_at', 'collected_at'] as const)
+    problems.push(...dateProblems(name, batch[name]));
   return problems;
 }
 
@@ -60,6 +81,9 @@ export function answerProblems(value: unknown): string[] {
     ...(usage === undefined || isUsage ? [] : ['answer.usage: expected counts of inputTokens and outputTokens']),
   ];
 }
+
+const dateProblems = (name: string, time: string | null): string[] =>
+  time !== null && Number.isNaN(Date.parse(time)) ? [`${name} is no date: ${JSON.stringify(time)}`] : [];
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 

@@ -105,7 +105,10 @@ export function openLedgerToRead(file: string): LedgerFile {
     const found = schemaOf(database);
     if (found < 1 || found > schemaVersion) throw otherSchema(file, found);
     // What cannot be written cannot be brought up: it is shown as if it had been.
-    if (found === 1) database.exec('CREATE TEMP VIEW calls AS SELECT rowid, *, NULL AS batch FROM main.calls');
+    if (found === 1) {
+      database.exec('CREATE TEMP VIEW calls AS SELECT rowid, *, NULL AS batch FROM main.calls');
+      database.exec('CREATE TEMP VIEW batches AS SELECT NULL AS id WHERE 0');
+    }
     database.exec('BEGIN');
     return {
       database,

@@ -5,6 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { WorkError } from '../base/errors.ts';
+import type { BatchColumns } from './ledger-batches.ts';
 import { type Connection, openLedgerToRead } from './ledger-file.ts';
 import { type Columns, columns } from './ledger-row.ts';
 
@@ -12,6 +13,13 @@ export interface StoredRow {
   readonly columns: Columns;
   /** Columns whose bytes are no UTF-8: they have replacement characters. */
   readonly notUtf8: readonly string[];
+}
+
+/** A batch as the table has it. */
+export interface StoredBatch {
+  readonly columns: BatchColumns;
+  /** Rows that went out in it last and have no outcome. */
+  readonly awaited: number;
 }
 
 /** Rows that fit all of what is given. */
@@ -49,6 +57,23 @@ export class LedgerReader {
     for (const row of this.#read(names, {})) yield row.columns as Pick<Columns, Name>;
   }
 
+  /** In the order they were made. Throws WorkError where the file is damaged. */
+  batches(): StoredBatch[] {
+    const awaited = "SELECT COUNT(*) FROM calls WHERE calls.batch = batches.id AND calls.state = 'sent'";
+    const rows = this.#all(`SELECT *, (${awaited}) AS awaited FROM batches`);
+    return rows.map(({ awaited, ...columns }) => ({
+      columns: columns as unknown as BatchColumns,
+      awaited: awaited as number,
+    }));
+  }
+
+  /** Keys of rows whose batch the ledger does not have, with its id. */
+  strays(): { readonly key: string; readonly batch: string }[] {
+    const known = 'SELECT id FROM batches';
+    const sql = `SELECT key, batch FROM calls WHERE batch IS NOT NULL AND batch NOT IN (${known}) ORDER BY key`;
+    return this.#all(sql) as { key: string; batch: string }[];
+  }
+
   /** What SQLite's own check finds in the file; nothing where it is sound. */
   damage(): string[] {
     try {
@@ -71,11 +96,23 @@ export class LedgerReader {
       for (const row of this.#database.prepare(sql).iterate(...values))
         yield decode(row as Record<string, unknown>, names);
     } catch (error) {
-      if ((error as Error).name !== 'SqliteError') throw error;
-      throw new WorkError(`cannot read the ledger ${this.file}: ${(error as Error).message}`, {
-        hint: `see what is broken: ./understudy ledger verify ${this.file}`,
-      });
+      throw this.#unreadable(error);
     }
+  }
+
+  #all(sql: string): Record<string, unknown>[] {
+    try {
+      return this.#database.prepare(sql).all() as Record<string, unknown>[];
+    } catch (error) {
+      throw this.#unreadable(error);
+    }
+  }
+
+  #unreadable(error: unknown): unknown {
+    if ((error as Error).name !== 'SqliteError') return error;
+    return new WorkError(`cannot read the ledger ${this.file}: ${(error as Error).message}`, {
+      hint: `see what is broken: ./understudy ledger verify ${this.file}`,
+    });
   }
 }
 

@@ -9,6 +9,7 @@ import { toMessagesJsonl } from '../../src/data/formats.ts';
 import type { Conversation } from '../../src/data/records.ts';
 import { askAll } from '../../src/teacher/caller.ts';
 import { Ledger, type LedgerEntry } from '../../src/teacher/ledger.ts';
+import type { LedgerBatch } from '../../src/teacher/ledger-batches.ts';
 import { openRecorded } from '../../src/teacher/recorded.ts';
 import { requestKey } from '../../src/teacher/request-key.ts';
 import type { TeacherRequest } from '../../src/teacher/teacher.ts';
@@ -404,6 +405,33 @@ describe('a ledger with torn rows', () => {
       broken: [{ key: torn.key }, { key: changed.key }],
       damage: [],
     });
+  });
+
+  it('verify looks at batches too', async () => {
+    const folder = join(scratch, 'batches');
+    const calls = new Ledger(join(folder, 'ledger.sqlite'));
+    const { batches } = calls;
+    const [over, gone] = [1, 2].map(() =>
+      batches.create({ teacher: 'fake:test-model', provider: 'openai', baseUrl: 'http://127.0.0.1:1' }),
+    ) as [LedgerBatch, LedgerBatch];
+    calls.markSent([entry('awaited')], over.id);
+    calls.markSent([entry('stray')], gone.id);
+    batches.submitted(over.id, 'theirs');
+    calls.close();
+    expect((await ledger('verify', folder)).code).toBe(0);
+
+    const database = new Database(join(folder, 'ledger.sqlite'));
+    database.exec(`UPDATE batches SET state = 'collected', collected_at = created_at WHERE id = '${over.id}'`);
+    database.exec(`DELETE FROM batches WHERE id = '${gone.id}'`);
+    database.close();
+    const { code, stdout, stderr } = await ledger('verify', folder);
+    expect(code).toBe(1);
+    expect(stdout.split('\n')).toEqual([
+      `${entry('stray').key}: batch ${gone.id} is not in the ledger`,
+      `batch ${over.id}: collected, but 1 rows are awaited in it`,
+      '',
+    ]);
+    expect(stderr).toContain('1 of 2 rows are broken, 1 of 1 batches');
   });
 
   it('the others are shown, counted and exported; the broken ones are told', async () => {

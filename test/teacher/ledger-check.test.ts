@@ -1,7 +1,8 @@
 /** Rows of a ledger held against what they must be; calls that pass from one ledger to another. */
 import { expect, test } from 'vitest';
 import { canonicalJson } from '../../src/base/hash.ts';
-import { rowProblems } from '../../src/teacher/ledger-check.ts';
+import type { BatchColumns } from '../../src/teacher/ledger-batches.ts';
+import { batchProblems, rowProblems } from '../../src/teacher/ledger-check.ts';
 import type { Columns } from '../../src/teacher/ledger-row.ts';
 import { readRecordedCall, toRecordedCall } from '../../src/teacher/recorded-call.ts';
 import { requestKey } from '../../src/teacher/request-key.ts';
@@ -130,4 +131,53 @@ test.each<[string, object, string]>([
 test('no recorded call: anything else', () => {
   for (const value of [null, 7, [], 'x'])
     expect(readRecordedCall(value)).toMatchObject({ problems: [expect.stringContaining('expected a recorded call')] });
+});
+
+const open: BatchColumns = {
+  id: 'ours',
+  run: 'run',
+  teacher: 'fake:test-model',
+  provider: 'openai',
+  base_url: 'http://127.0.0.1:1',
+  provider_id: null,
+  upload: null,
+  state: 'open',
+  requests: 0,
+  prompt_tokens: 0,
+  created_at: time,
+  sent_at: null,
+  submitted_at: null,
+  collected_at: null,
+};
+const submitted: BatchColumns = {
+  ...open,
+  state: 'submitted',
+  provider_id: 'theirs',
+  sent_at: time,
+  submitted_at: time,
+};
+const collected: BatchColumns = { ...submitted, state: 'collected', collected_at: time };
+
+test('batches of every state are sound; those that run have rows that are awaited', () => {
+  expect(batchProblems({ columns: open, awaited: 3 })).toEqual([]);
+  expect(batchProblems({ columns: submitted, awaited: 3 })).toEqual([]);
+  expect(batchProblems({ columns: collected, awaited: 0 })).toEqual([]);
+  expect(batchProblems({ columns: { ...open, state: 'refused', collected_at: time }, awaited: 0 })).toEqual([]);
+});
+
+test.each<[string, BatchColumns, number, string]>([
+  [
+    'an unknown state',
+    { ...open, state: 'lost' as 'open' },
+    0,
+    'state: expected one of open, submitted, collected, refused, found lost',
+  ],
+  ['no name at the provider', { ...submitted, provider_id: null }, 0, "submitted, but without the provider's id"],
+  ['no time of submission', { ...submitted, submitted_at: null }, 0, 'submitted, but submitted_at is nothing'],
+  ['over too early', { ...submitted, collected_at: time }, 0, `submitted, but collected_at is ${time}`],
+  ['rows that nobody will collect', collected, 2, 'collected, but 2 rows are awaited in it'],
+  ['a count below zero', { ...open, requests: -1 }, 0, 'requests: expected a whole number from 0, found -1'],
+  ['no date', { ...open, created_at: 'monday' }, 0, 'created_at is no date: "monday"'],
+])('a batch with %s is told', (_, columns, awaited, problem) => {
+  expect(batchProblems({ columns, awaited })).toEqual([problem]);
 });
