@@ -1,9 +1,9 @@
 /**
- * What de-duplication costs. npm run bench:dedupe -- [--alpaca ../shared/data/alpaca-52k.json.gz] [--rows 50000,100000,200000]
+ * What going over data costs. npm run bench:data -- [--alpaca ../shared/data/alpaca-52k.json.gz] [--rows 50000,100000,200000]
  * Novelty: CPU-seconds of the filter over the instructions of Alpaca's 52,002 rows, each against all kept, on one core;
- * Alpaca's own way took 13 CPU-hours. Growth: CPU-seconds and peak memory of `data dedupe --exact --near 0.8`, reading
- * and writing included, over synthetic rows (seeded, by Zipf's law; a twentieth are copies, most with some words changed).
- * Each measurement is a process of its own. One JSON line each.
+ * Alpaca's own way took 13 CPU-hours. Growth: CPU-seconds and peak memory of `data dedupe --exact --near 0.8`, `data lint`
+ * and `data stats`, reading and writing included, over synthetic rows (seeded, by Zipf's law; a twentieth are copies, most
+ * with some words changed). Each measurement is a process of its own. One JSON line each.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -28,16 +28,38 @@ async function novelty({ file }) {
   return { bench: 'novelty', rows: instructions.length, kept, ...used(before) };
 }
 
-async function growth({ rows, folder }) {
-  const { run } = await import('../dist/recipes/dedupe.js');
-  const input = join(folder, 'rows.jsonl');
+/** The recipe of each command, with the settings that it is measured with; what of the result is shown. */
+const commands = {
+  async dedupe(input, out) {
+    const { run } = await import('../dist/recipes/dedupe.js');
+    const { kept, filters } = await run({ inputs: [input], out, exact: true, near: 0.8 }, context);
+    return { kept, dropped: Object.fromEntries(filters.map((filter) => [filter.reason, filter.dropped])) };
+  },
+  async lint(input, out) {
+    const { run } = await import('../dist/recipes/lint.js');
+    const { kept, findings } = await run({ files: [input], out }, context);
+    return { kept, findings };
+  },
+  async stats(input) {
+    const { run } = await import('../dist/recipes/data-stats.js');
+    const { sets } = await run({ files: [input], verbNouns: ['instructions'] }, context);
+    return { records: sets[0].records };
+  },
+};
+const context = { signal: new AbortController().signal, progress: () => ({ update() {}, note() {}, finish() {} }) };
+
+async function growth({ command, rows, folder }) {
   const before = process.cpuUsage();
-  const silent = () => ({ update() {}, note() {}, finish() {} });
-  const config = { inputs: [input], out: join(folder, 'kept.jsonl'), exact: true, near: 0.8 };
-  const { kept, filters } = await run(config, { signal: new AbortController().signal, progress: silent });
-  const dropped = Object.fromEntries(filters.map((filter) => [filter.reason, filter.dropped]));
+  const found = await commands[command](join(folder, 'rows.jsonl'), join(folder, `${command}.jsonl`));
   const { cpuSeconds, peakMb } = used(before);
-  return { bench: 'growth', rows, kept, dropped, cpuSeconds, cpuMsPerRow: round((1000 * cpuSeconds) / rows), peakMb };
+  return {
+    bench: `data ${command}`,
+    rows,
+    cpuSeconds,
+    cpuMsPerRow: round((1000 * cpuSeconds) / rows),
+    peakMb,
+    ...found,
+  };
 }
 
 function used(before) {
@@ -50,7 +72,7 @@ const round = (value) => Number(value.toFixed(3));
 /** Conversations of one to four rounds; some are copies of one of the thousand before, some have a few words changed. */
 async function writeRows(file, count) {
   const { Rng } = await import('../dist/src/base/rng.js');
-  const rng = new Rng('bench dedupe');
+  const rng = new Rng('bench data');
   const vocabulary = Array.from({ length: 30_000 }, (_, i) => `w${i.toString(36)}`);
   const word = () => vocabulary[Math.floor(vocabulary.length ** rng.uniform()) - 1];
   const words = (least, most) => Array.from({ length: least + rng.int(most - least) }, word);
@@ -81,10 +103,10 @@ async function all() {
   console.log(JSON.stringify({ loadBefore: loadavg()[0] }));
   if (existsSync(alpaca)) measure('novelty', { file: alpaca });
   else console.error(`NOVELTY IS NOT MEASURED: no such file: ${alpaca}; see --alpaca`);
-  const folder = mkdtempSync(join(tmpdir(), 'bench-dedupe-'));
+  const folder = mkdtempSync(join(tmpdir(), 'bench-data-'));
   for (const count of rows.split(',').map(Number)) {
     await writeRows(join(folder, 'rows.jsonl'), count);
-    measure('growth', { rows: count, folder });
+    for (const command of Object.keys(commands)) measure('growth', { command, rows: count, folder });
   }
   rmSync(folder, { recursive: true });
   console.log(JSON.stringify({ loadAfter: loadavg()[0] }));
