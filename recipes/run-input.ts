@@ -5,6 +5,7 @@ import { readQuestions, readSeeds } from '../src/data/formats.ts';
 import { countTasks } from '../src/data/tasks.ts';
 import { type ParseOptions, parseConfig, readSettings } from '../src/run/config.ts';
 import { openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
+import { checkNewTokens } from '../src/text/add-tokens.ts';
 import { type RunConfig, runSchema } from './run-config.ts';
 import { sftAliases } from './sft-aliases.ts';
 import { checkModel, checkSettings, checkTemplate, checkTrainable } from './sft-input.ts';
@@ -28,6 +29,7 @@ export async function readRunConfig(
   }
   const { answer, translate, generate, evaluate, sft } = config;
   checkTemplate(sft.template);
+  checkNewTokens(sft.addTokens ?? []);
   checkSettings(sft);
   checkTrainable(sft.model);
   if (evaluate.scorer) checkModel(evaluate.scorer.model);

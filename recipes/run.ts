@@ -30,6 +30,7 @@ import { run as report } from './report.ts';
 import type { RunConfig } from './run-config.ts';
 import { type RunRecord, runFile, statisticsFile, trainFile } from './run-record.ts';
 import type { SftResult } from './sft.ts';
+import { checkAddedTokens } from './sft-input.ts';
 import { showSft } from './show-sft.ts';
 import * as translate from './translate.ts';
 
@@ -50,7 +51,7 @@ export async function run(
   // Before the first stage that has something to do: training fits, every teacher answers, nothing is spent unasked.
   let ready: Promise<void> | undefined;
   const prepare = async (first: string) => {
-    if (!ignoreMemory && first !== 'evaluate') await checkTraining(config, context);
+    if (first !== 'evaluate') await checkTraining(config, context, ignoreMemory);
     assertMaySpend(await plannedRun(config, seeds, context.teacher), context);
   };
   const beReady = (stage: string) => {
@@ -155,9 +156,15 @@ export async function run(
 }
 
 /** As `train sft`: what cannot be trained here is neither taught nor paid for. */
-async function checkTraining({ sft, output, device }: RunConfig, { engine, progress }: RunContext): Promise<void> {
+async function checkTraining(
+  { sft, output, device }: RunConfig,
+  { engine, progress }: RunContext,
+  ignoreMemory: boolean,
+): Promise<void> {
   const settings = { ...sft, device, model: folderOf(sft.model), data: [], output };
   const askEngine = async () => (await engine()).call('machine', null);
+  checkAddedTokens(settings);
+  if (ignoreMemory) return;
   await checkMemory(settings, askEngine, (text) => progress('training').note(text), inSection('sft'));
 }
 

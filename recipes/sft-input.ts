@@ -8,17 +8,36 @@ import { readConversations } from '../src/data/formats.ts';
 import { isHubName } from '../src/hub/names.ts';
 import { baseFolder, isAdapterFolder } from '../src/model/adapter-folder.ts';
 import { readModelConfig } from '../src/model/config.ts';
-import { checkNewTokens } from '../src/text/add-tokens.ts';
+import { addTokens, checkNewTokens, readVocabularyFiles, type TokenAddition } from '../src/text/add-tokens.ts';
 import { builtinTemplates } from '../src/text/chat-template.ts';
+import { loadTokenizer } from '../src/text/tokenizer.ts';
 import { readHeader } from '../src/torch/safetensors.ts';
 import type { SftConfig } from './sft-config.ts';
 
-export function checkSftInput({ model, data, output, template, addTokens = [] }: SftConfig): void {
+export function checkSftInput({ model, data, output, template, addTokens: tokens = [] }: SftConfig): void {
   checkTemplate(template);
-  checkNewTokens(addTokens);
+  checkNewTokens(tokens);
   for (const file of data) readConversations(file);
   checkOutput(output);
   checkTrainable(model);
+}
+
+/** Tokens to add, held against a model that is there: with adapters, none may be new to it. */
+export function checkAddedTokens({
+  model,
+  addTokens: tokens = [],
+  lora,
+}: Pick<SftConfig, 'model' | 'addTokens' | 'lora'>) {
+  if (lora && tokens.length > 0) refuseNewTokens(addTokens(readVocabularyFiles(model), loadTokenizer(model), tokens));
+}
+
+/** Adapters' folders hold no embeddings, and a token whose row nothing trains is never understood. */
+export function refuseNewTokens({ added }: TokenAddition): void {
+  if (added.length === 0) return;
+  const names = added.map(({ content }) => content).join(', ');
+  throw new ConfigError(`addTokens: ${names}: new to the model, and with lora its embeddings are frozen`, {
+    hint: 'train all weights, or choose a template of tokens that the model has: alpaca needs none but the eos token',
+  });
 }
 
 /** The trained model goes into the folder itself: another model there, the one to train above all, would be lost. */

@@ -2,7 +2,6 @@
  * Tokens that fine-tuning adds to a model (`addTokens`), so that it can learn a template whose tokens it lacks: in the
  * tokenizer, as rows of the weights, and, where one of them ends an answer, among the tokens that decoding stops at.
  */
-import { ConfigError } from '../src/base/errors.ts';
 import type { Conversation } from '../src/data/records.ts';
 import type { LoadedModel } from '../src/local/loaded-model.ts';
 import { Decoder } from '../src/model/decoder.ts';
@@ -11,6 +10,7 @@ import { resizeVocabulary } from '../src/model/resize.ts';
 import { additionNotes, addTokens, readVocabularyFiles, type TokenAddition } from '../src/text/add-tokens.ts';
 import { encodeConversation } from '../src/text/chat-template.ts';
 import type { SftConfig } from './sft-config.ts';
+import { refuseNewTokens } from './sft-input.ts';
 
 export interface StudentModel extends LoadedModel {
   /** What the trained model's folder has otherwise than the model's own: JSON by the name of its file. */
@@ -35,15 +35,6 @@ export function withAddedTokens(
   if (lora) return unchanged;
   const grown = addition.added.length > 0 ? grow(model, addition) : unchanged;
   return stoppingAtTurns(grown, { tokens, conversations, note });
-}
-
-/** Adapters' folders hold no embeddings, and a token whose row nothing trains is never understood. */
-function refuseNewTokens({ added }: TokenAddition): void {
-  if (added.length === 0) return;
-  const names = added.map(({ content }) => content).join(', ');
-  throw new ConfigError(`addTokens: ${names}: new to the model, and with lora its embeddings are frozen`, {
-    hint: 'train all weights, or choose a template of tokens that the model has: alpaca needs none but the eos token',
-  });
 }
 
 function grow(model: LoadedModel, { files, tokenizer }: TokenAddition): StudentModel {

@@ -144,6 +144,20 @@ describe('run', () => {
     expect(ledger(killed)).toEqual(ledger(join(scratch, 'out')));
   });
 
+  it('refuses new tokens beside adapters before anything is asked', async () => {
+    const file = join(scratch, 'lora.yaml');
+    const sft = `sft: { model: ${tinyModel}, lora: { rank: 4 }, addTokens: ['<|turn|>'],`;
+    writeFileSync(file, readFileSync(config, 'utf8').replace(`sft: { model: ${tinyModel},`, sft));
+    const out = join(scratch, 'lora');
+    const { code, stderr } = await understudy(['run', file, '--out', out, '--ignore-memory']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/addTokens: <\|turn\|>: new to the model, and with lora its embeddings are frozen/);
+    expect(filesUnder(out).filter((name) => name.includes('data'))).toEqual([]);
+
+    writeFileSync(file, readFileSync(file, 'utf8').replace("'<|turn|>'", "''"));
+    expect((await understudy(['run', file, '--out', out])).stderr).toMatch(/addTokens: expected different tokens/);
+  });
+
   it('writes an example that it accepts, but for the key', async () => {
     expect((await understudy(['init'], { cwd: scratch })).code).toBe(0);
     const schema = JSON.parse(readFileSync(join(scratch, 'understudy.schema.json'), 'utf8')) as { properties: object };
