@@ -3,6 +3,7 @@
  * the executor computes with them or with copies rounded to the compute type.
  */
 import { join } from 'node:path';
+import type { Pack } from '../src/data/pack.ts';
 import { resolveDtype } from '../src/local/loaded-model.ts';
 import type { AdapterDropout } from '../src/model/adapter-dropout.ts';
 import { Decoder } from '../src/model/decoder.ts';
@@ -19,7 +20,7 @@ import { toDtype } from '../src/torch/ops.ts';
 import type { TensorSource } from '../src/torch/safetensors.ts';
 import { type Dtype, keep, scope, type Tensor } from '../src/torch/tensor.ts';
 import type { Checkpoint } from '../src/train/checkpoint.ts';
-import { createExecutor, type Executor, type ExecutorOptions } from '../src/train/executor.ts';
+import { createExecutor, type Executor, type ExecutorOptions, largestPack } from '../src/train/executor.ts';
 import type { SftConfig } from './sft-config.ts';
 import type { StudentModel } from './sft-tokens.ts';
 
@@ -39,18 +40,30 @@ export interface Student {
 /** What the model is to be loaded in: the compute type where it is only read, and fp32 where it is trained. */
 export const loadingDtype = ({ lora, dtype }: SftConfig): SftConfig['dtype'] => (lora ? dtype : 'float32');
 
-/** Takes over the model's decoder, which is in `loadingDtype`. */
-export function openStudent(config: SftConfig, model: StudentModel, checkpoint: Checkpoint | undefined): Student {
-  return config.lora ? openAdapted(config, model, checkpoint) : openWhole(config, model, checkpoint);
+/** Takes over the model's decoder, which is in `loadingDtype`; `packs`: all that it will be trained on. */
+export function openStudent(
+  config: SftConfig,
+  model: StudentModel,
+  checkpoint: Checkpoint | undefined,
+  packs: readonly Pack[],
+): Student {
+  const { recompute, stepInBackward } = config;
+  const options = { recompute: recompute === 'always', shareGradients: stepInBackward, largest: largestPack(packs) };
+  return (config.lora ? openAdapted : openWhole)(config, model, checkpoint, options);
 }
 
-function openWhole(config: SftConfig, model: StudentModel, checkpoint: Checkpoint | undefined): Student {
+function openWhole(
+  config: SftConfig,
+  model: StudentModel,
+  checkpoint: Checkpoint | undefined,
+  options: ExecutorOptions,
+): Student {
   const dtype = resolveDtype(config.dtype);
   const readModel = (folder: string): Weights => loadDecoder(folder, 'float32').parameters;
   if (checkpoint) model.decoder.release();
   const loaded = checkpoint ? loadDecoder(checkpoint.folder, 'float32') : model.decoder;
   const computing = dtype === 'float32' ? loaded : new Decoder(loaded.config, rounded(loaded.parameters, dtype));
-  const executor = createExecutor(computing, executorOptions(config));
+  const executor = createExecutor(computing, options);
   const working = executor.decoder.parameters;
   const template = config.template === undefined ? undefined : model.template.source;
   return {
@@ -65,7 +78,12 @@ function openWhole(config: SftConfig, model: StudentModel, checkpoint: Checkpoin
   };
 }
 
-function openAdapted(config: SftConfig, model: StudentModel, checkpoint: Checkpoint | undefined): Student {
+function openAdapted(
+  config: SftConfig,
+  model: StudentModel,
+  checkpoint: Checkpoint | undefined,
+  options: ExecutorOptions,
+): Student {
   const dtype = resolveDtype(config.dtype);
   const settings = loraSettings(config);
   const { parameters, config: architecture } = model.decoder;
@@ -74,7 +92,7 @@ function openAdapted(config: SftConfig, model: StudentModel, checkpoint: Checkpo
     ? readAdapterFolder(checkpoint.folder, 'float32').adapters
     : createAdapters(parameters, settings, config.seed);
   const adapters = dtype === 'float32' ? masters : roundedAdapters(masters, dtype);
-  const executor = createExecutor(new Decoder(architecture, parameters, adapters), executorOptions(config));
+  const executor = createExecutor(new Decoder(architecture, parameters, adapters), options);
   const working = executor.decoder.trainable;
   return {
     executor,
@@ -87,11 +105,6 @@ function openAdapted(config: SftConfig, model: StudentModel, checkpoint: Checkpo
     },
   };
 }
-
-const executorOptions = ({ recompute, stepInBackward }: SftConfig): ExecutorOptions => ({
-  recompute: recompute === 'always',
-  shareGradients: stepInBackward,
-});
 
 const loraSettings = ({ lora }: SftConfig): LoraSettings => {
   const { rank, alpha, targets, dropout } = lora as NonNullable<SftConfig['lora']>;

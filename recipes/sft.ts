@@ -117,7 +117,8 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
     });
   }
   const labelTokens = steps.reduce((sum, step) => sum + step.labelTokens, 0);
-  const totalTokens = steps.flatMap((step) => step.packs).reduce((sum, pack) => sum + packTokens(pack), 0);
+  const packs = steps.flatMap((step) => step.packs);
+  const totalTokens = packs.reduce((sum, pack) => sum + packTokens(pack), 0);
   for (const { message } of [...receipt.cut, ...receipt.dropped].slice(0, 5)) note(message);
   note(
     `${receipt.kept} of ${receipt.rows} rows kept (${receipt.cut.length} cut, ${receipt.dropped.length} dropped), ` +
@@ -141,7 +142,7 @@ async function train(config: SftConfig, { signal, emit }: SftContext): Promise<S
 
   // 3. Student and optimizer: fp32 master weights; working copies beside them where the compute type is another.
   const parameters = elementsOf(model.decoder.parameters);
-  const student = openStudent(config, model, checkpoint);
+  const student = openStudent(config, model, checkpoint, packs);
   const { executor, working, master } = student;
   const trained = elementsOf(master);
   checkDisk(config, trained, 4 * trained, checkpoint ? 12 * trained : 0);
