@@ -1,8 +1,8 @@
-"""Writes test/golden/rouge.json: ROUGE-L of Google's rouge_score 0.1.2 and stems of NLTK's PorterStemmer.
+"""Writes test/golden/rouge.json: ROUGE-L, -1 and -2 of Google's rouge_score 0.1.2 and stems of NLTK's PorterStemmer.
 
     python scripts/golden/rouge.py test/golden/rouge.json      (pip install rouge_score==0.1.2 nltk)
 
-`pairs`: [reference, candidate, F without stemmer, F with stemmer]; `stems`: word to stem. Seeded: the same every time.
+`pairs`: [reference, candidate, F of ROUGE-L without stemmer, with stemmer, the same of ROUGE-1, of ROUGE-2]; `stems`: word to stem. Seeded: the same every time.
 All texts are ours.
 """
 import json
@@ -145,10 +145,12 @@ def main(target):
     rng = random.Random(20240406)
     pairs = make_pairs(rng)
     stemmer = PorterStemmer()
-    plain, stemmed = (rouge_scorer.RougeScorer(["rougeL"], use_stemmer=use) for use in (False, True))
-    rows = [
-        [a, b, float(plain.score(a, b)["rougeL"].fmeasure), float(stemmed.score(a, b)["rougeL"].fmeasure)] for a, b in pairs
-    ]
+    kinds = ["rougeL", "rouge1", "rouge2"]
+    plain, stemmed = (rouge_scorer.RougeScorer(kinds, use_stemmer=use) for use in (False, True))
+    rows = []
+    for a, b in pairs:
+        scores = plain.score(a, b), stemmed.score(a, b)
+        rows.append([a, b] + [float(score[kind].fmeasure) for kind in kinds for score in scores])
     stems = {word: stemmer.stem(word) for word in make_words(rng)}
     lines = ",\n".join(json.dumps(row) for row in rows)
     with open(target, "w", encoding="ascii") as file:

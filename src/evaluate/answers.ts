@@ -4,7 +4,7 @@
  * it (by characters where the reference has CJK characters). It asks no model and draws no conclusions: summary.ts does.
  */
 import { invariant } from '../base/errors.ts';
-import { rougeByLength } from './rouge.ts';
+import { rougeOf } from './rouge.ts';
 import type { EvaluationRow, JudgeScores, ModelAnswer } from './rows.ts';
 import type { ScoredAnswer } from './scorer.ts';
 
@@ -31,8 +31,8 @@ export function scoreRows(questions: readonly HeldOutQuestion[], parts: Measured
     const length = part?.length ?? questions.length;
     invariant(length === questions.length, `scoreRows: ${questions.length} questions, ${length} in ${name}`);
   }
-  const rougeBefore = rougeOf(questions, parts.before);
-  const rougeAfter = rougeOf(questions, parts.after);
+  const rougeBefore = rougeLs(questions, parts.before);
+  const rougeAfter = rougeLs(questions, parts.after);
   return questions.map(({ id, language, category, prompt, reference }, i) => ({
     id,
     language,
@@ -51,9 +51,8 @@ export function scoreRows(questions: readonly HeldOutQuestion[], parts: Measured
   }));
 }
 
-function rougeOf(questions: readonly HeldOutQuestion[], answers: readonly ModelAnswer[]): readonly number[] {
-  return rougeByLength(questions.map(({ reference }, i) => ({ reference, candidate: answers[i]!.text }))).perPair;
-}
+const rougeLs = (questions: readonly HeldOutQuestion[], answers: readonly ModelAnswer[]): readonly number[] =>
+  questions.map(({ reference }, i) => rougeOf({ reference, candidate: answers[i]!.text }).rougeL);
 
 /** A decoder's answer may carry its tokens, a teacher's its raw form: rows are written to files without them. */
 const plainAnswer = ({ text, finishReason }: ModelAnswer): ModelAnswer => ({ text, finishReason });

@@ -1,204 +1,94 @@
 /**
- * ROUGE-L of a model's answers against reference answers, apart by the length of the reference: the comparison that
- * "Instruction Tuning with GPT-4" (Peng et al. 2023, arXiv 2304.03277) makes on Unnatural Instructions.
- * Also reads answer files and pairs them. It writes no report and draws no intervals: `perPair` and `groups` are what
- * intervals are made from.
+ * ROUGE of a model's answers against reference answers, apart by the length of the reference: the comparison that
+ * "Instruction Tuning with GPT-4" (Peng et al. 2023, arXiv 2304.03277) makes on Unnatural Instructions, there by ROUGE-L.
  * Departure from rouge_score, which drops every CJK character and so gives two equal Chinese sentences 0: pairs whose
- * reference has CJK characters are compared character by character and counted apart, in no other figure.
+ * reference has CJK characters are compared by characters, or by words of a segmenter, and counted apart, in no other
+ * figure.
  */
-import { ConfigError, DataError, type DataIssue } from '../base/errors.ts';
-import { mean } from '../base/intervals.ts';
-import { isObject, kindOf, readRows } from '../base/rows.ts';
-import { type RougeOptions, rougeL, rougeLOfTokens } from '../text/rouge.ts';
+import { bootstrapMean, type Interval } from '../base/intervals.ts';
+import { chineseWords } from '../text/jieba.ts';
+import { codePair, type RougeOptions, rougeLOfCodes, rougeNOfCodes, rougeTokens } from '../text/rouge.ts';
 import { characters, hasCjk, whitespaceWords } from '../text/words.ts';
-
-export interface AnswerPair {
-  readonly reference: string;
-  readonly candidate: string;
-  /** Present where the pair was matched by it. */
-  readonly id?: string | number;
-}
+import type { AnswerPair } from './answer-pairs.ts';
 
 /** By words between white space in the reference, as in the paper. */
 export const rougeBuckets = ['0-2', '3-5', '6-10', '>10'] as const;
 export type RougeBucket = (typeof rougeBuckets)[number];
 
-export interface RougeMean {
+export const rougeKinds = ['rouge1', 'rouge2', 'rougeL'] as const;
+export type RougeKind = (typeof rougeKinds)[number];
+
+/** F-measures. */
+export type PairRouge = Readonly<Record<RougeKind, number>>;
+
+/** Mean F-measures, not rounded; null where n is 0. */
+export interface RougeMean extends Readonly<Record<RougeKind, number | null>> {
   readonly n: number;
-  /** Mean F-measure, not rounded; null where n is 0. */
-  readonly rougeL: number | null;
+  /** 95 % bootstrap over the pairs; null where n is 0. */
+  readonly intervals: Readonly<Record<RougeKind, { readonly low: number; readonly high: number } | null>>;
+}
+
+export interface RougeByLengthOptions extends RougeOptions {
+  /** What a CJK text is compared by. Default characters. */
+  readonly chinese?: 'characters' | 'words';
 }
 
 export interface RougeByLength {
   /** All pairs but the CJK ones. */
   readonly all: RougeMean;
   readonly buckets: readonly (RougeMean & { readonly bucket: RougeBucket })[];
-  /** By characters, so not to be averaged with the others. */
+  /** By other units, so not to be averaged with the others. */
   readonly cjk: RougeMean;
-  /** F-measure of each pair, in the order given. */
-  readonly perPair: readonly number[];
-  /** Where each pair was counted, in the order given. */
-  readonly groups: readonly (RougeBucket | 'cjk')[];
 }
 
-export function rougeByLength(pairs: readonly AnswerPair[], options: RougeOptions = {}): RougeByLength {
-  const groups = pairs.map(({ reference }) => (hasCjk(reference) ? 'cjk' : bucketOf(reference)));
-  const perPair = pairs.map(({ reference, candidate }, i) =>
-    groups[i] === 'cjk'
-      ? rougeLOfTokens(lowerCharacters(reference), lowerCharacters(candidate)).f
-      : rougeL(reference, candidate, options).f,
-  );
-  const average = (counts: (group: RougeBucket | 'cjk') => boolean): RougeMean => {
-    const scores = perPair.filter((_, i) => counts(groups[i]!));
-    return { n: scores.length, rougeL: scores.length === 0 ? null : mean(scores) };
-  };
+/** `all`, by buckets, and CJK pairs. */
+export function rougeByLength(pairs: readonly AnswerPair[], options: RougeByLengthOptions = {}): RougeByLength {
+  const groups = pairs.map(groupOf);
+  const scores = pairs.map((pair) => rougeOf(pair, options));
+  const average = (counts: (group: RougeBucket | 'cjk') => boolean) =>
+    meansOf(scores.filter((_, i) => counts(groups[i]!)));
   return {
     all: average((group) => group !== 'cjk'),
     buckets: rougeBuckets.map((bucket) => ({ bucket, ...average((group) => group === bucket) })),
     cjk: average((group) => group === 'cjk'),
-    perPair,
-    groups,
   };
 }
 
-function bucketOf(reference: string): RougeBucket {
+/** Where a pair is counted. */
+export function groupOf({ reference }: Pick<AnswerPair, 'reference'>): RougeBucket | 'cjk' {
+  if (hasCjk(reference)) return 'cjk';
   const words = whitespaceWords(reference).length;
   if (words <= 2) return '0-2';
   if (words <= 5) return '3-5';
   return words <= 10 ? '6-10' : '>10';
 }
 
-const lowerCharacters = (text: string): string[] => characters(text.toLowerCase());
-
-export interface AnswerRow {
-  readonly text: string;
-  readonly id?: string | number;
-  /** Line from 1 in JSONL, element from 0 in a JSON array. */
-  readonly row: number;
+export function rougeOf({ reference, candidate }: AnswerPair, options: RougeByLengthOptions = {}): PairRouge {
+  const { chinese = 'characters', stemmer = false } = options;
+  const cjk = (text: string): string[] =>
+    chinese === 'words' ? chineseWords(text.toLowerCase()) : characters(text.toLowerCase());
+  const tokens = hasCjk(reference) ? cjk : (text: string) => rougeTokens(text, { stemmer });
+  const [a, b] = codePair(tokens(reference), tokens(candidate));
+  return { rouge1: rougeNOfCodes(1, a, b).f, rouge2: rougeNOfCodes(2, a, b).f, rougeL: rougeLOfCodes(a, b).f };
 }
 
-/** Where an answer's text may stand; the first member that is there counts. */
-export const answerFields = ['output', 'response', 'text', 'answer'] as const;
+/** Numbers drawn for an interval, so that many pairs take no longer than few. */
+const drawnInAll = 2e7;
 
-const formHint = `a file of answers is a JSON array of objects or JSON Lines, each row with its text as one string in ${list(answerFields)} and optionally an "id"; or a JSON array of strings`;
-
-/**
- * Reads a JSON array of objects or of strings, or JSON Lines of objects. Throws a DataError with every broken row; a
- * file without rows is broken too.
- */
-export function readAnswers(file: string): AnswerRow[] {
-  const { rows, issues: broken } = readRows(file, formHint);
-  const issues: DataIssue[] = [...broken];
-  const strings = typeof rows[0]?.value === 'string' && rows[0].row === 0;
-  const answers = rows.map(({ row, value }) => {
-    const { text, id, problems } = strings ? readStringRow(value) : readObjectRow(value);
-    issues.push(...problems.map((problem) => ({ row, ...problem })));
-    return { text, row, ...(id === undefined ? {} : { id }) };
-  });
-  if (issues.length > 0) throw new DataError(file, issues, { hint: formHint });
-  return answers;
+function meansOf(scores: readonly PairRouge[]): RougeMean {
+  const draws = Math.max(1000, Math.min(10_000, Math.floor(drawnInAll / Math.max(1, scores.length))));
+  const means = new Map(
+    rougeKinds.map((kind) => {
+      const values = scores.map((score) => score[kind]);
+      return [kind, bootstrapMean(values, { draws })];
+    }),
+  );
+  const each = <T>(of: (interval: Interval) => T) =>
+    Object.fromEntries(
+      rougeKinds.map((kind) => {
+        const interval = means.get(kind);
+        return [kind, interval === undefined ? null : of(interval)];
+      }),
+    ) as Record<RougeKind, T | null>;
+  return { n: scores.length, ...each(({ mean }) => mean), intervals: each(({ low, high }) => ({ low, high })) };
 }
-
-interface RowReading {
-  readonly text: string;
-  readonly id?: string | number | undefined;
-  readonly problems: readonly Omit<DataIssue, 'row'>[];
-}
-
-function readStringRow(value: unknown): RowReading {
-  if (typeof value === 'string') return { text: value, problems: [] };
-  return { text: '', problems: [{ message: `expected a string like the first element, got ${kindOf(value)}` }] };
-}
-
-function readObjectRow(value: unknown): RowReading {
-  if (!isObject(value)) return { text: '', problems: [{ message: `expected an object, got ${kindOf(value)}` }] };
-  const members = value;
-  const problems: Omit<DataIssue, 'row'>[] = [];
-  const field = answerFields.find((name) => Object.hasOwn(members, name));
-  const text = field === undefined ? undefined : members[field];
-  if (field === undefined) {
-    const found = Object.keys(members);
-    const named = found.length === 0 ? 'an empty object' : `only ${list(found.slice(0, 8))}`;
-    problems.push({ message: `expected one of ${list(answerFields)}, found ${named}` });
-  } else if (typeof text !== 'string') {
-    problems.push({ path: field, message: `expected a string, got ${kindOf(text)}` });
-  }
-  const id = members['id'];
-  const idProblem = id === undefined ? undefined : problemOfId(id);
-  if (idProblem !== undefined) problems.push({ path: 'id', message: idProblem });
-  return { text: typeof text === 'string' ? text : '', id: id as string | number | undefined, problems };
-}
-
-function problemOfId(id: unknown): string | undefined {
-  if (typeof id === 'string') return undefined;
-  if (typeof id !== 'number') return `expected a string or a number, got ${kindOf(id)}`;
-  // Neighbouring whole numbers beyond 2^53 are read as one and the same: two rows would be taken for each other.
-  const isExact = !Number.isInteger(id) || Number.isSafeInteger(id);
-  return isExact ? undefined : `expected a number below 2^53, got ${id}; write it as a string`;
-}
-
-/**
- * Pairs answers with references, in the order of the references: by id where every row on both sides has one, else by
- * position. Ids are compared as text (1 and "1" are equal). Throws a ConfigError where anything is left over.
- */
-export function pairAnswers(answers: readonly AnswerRow[], references: readonly AnswerRow[]): AnswerPair[] {
-  if ([...answers, ...references].every(({ id }) => id !== undefined)) return pairById(answers, references);
-  if (answers.length !== references.length) {
-    throw new ConfigError(
-      `expected as many answers as references, got ${answers.length} answers and ${references.length} references`,
-      { hint: 'give every row on both sides an "id" to pair them by it' },
-    );
-  }
-  return references.map(({ text }, i) => ({ reference: text, candidate: answers[i]!.text }));
-}
-
-function pairById(answers: readonly AnswerRow[], references: readonly AnswerRow[]): AnswerPair[] {
-  const answerOf = indexById(answers, 'answers');
-  const referenceOf = indexById(references, 'references');
-  const unanswered = references.filter(({ id }) => !answerOf.has(String(id)));
-  const extra = answers.filter(({ id }) => !referenceOf.has(String(id)));
-  const problems = [
-    ...(unanswered.length > 0
-      ? [`${counted(unanswered.length, 'reference')} without an answer: ${ids(unanswered)}`]
-      : []),
-    ...(extra.length > 0 ? [`${counted(extra.length, 'answer')} without a reference: ${ids(extra)}`] : []),
-  ];
-  if (problems.length > 0) {
-    throw new ConfigError(`expected the same ids in answers and references, got ${problems.join('; ')}`, {
-      hint: 'every row has an "id", so rows are paired by it; take the ids out of one file to pair by order',
-    });
-  }
-  return references.map(({ id, text }) => ({
-    id: id!,
-    reference: text,
-    candidate: answerOf.get(String(id))!.text,
-  }));
-}
-
-function indexById(rows: readonly AnswerRow[], side: string): Map<string, AnswerRow> {
-  const byId = new Map<string, AnswerRow>();
-  const duplicates: string[] = [];
-  for (const row of rows) {
-    const first = byId.get(String(row.id));
-    if (first === undefined) byId.set(String(row.id), row);
-    else duplicates.push(`${JSON.stringify(String(row.id))} (rows ${first.row} and ${row.row})`);
-  }
-  if (duplicates.length > 0) {
-    throw new ConfigError(`expected each id once among the ${side}, got ${some(duplicates)} again`);
-  }
-  return byId;
-}
-
-const ids = (rows: readonly AnswerRow[]): string => some(rows.map(({ id }) => JSON.stringify(String(id))));
-
-/** The first five, and how many there are besides. */
-function some(items: readonly string[]): string {
-  const rest = items.length - 5;
-  return items.slice(0, 5).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
-}
-
-function list(names: readonly string[]): string {
-  return names.map((name) => JSON.stringify(name)).join(', ');
-}
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

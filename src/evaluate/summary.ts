@@ -8,7 +8,7 @@
 import { WorkError } from '../base/errors.ts';
 import { bootstrapMean, type Interval, pairedDifference } from '../base/intervals.ts';
 import { type JudgeSummary, summarizeJudge } from './judge-summary.ts';
-import { type RougeBucket, rougeBuckets, rougeByLength } from './rouge.ts';
+import { groupOf, type RougeBucket, rougeBuckets } from './rouge.ts';
 import type { EvaluationRow } from './rows.ts';
 import type { ScoredAnswer } from './scorer.ts';
 
@@ -115,7 +115,7 @@ function heldOutLoss(rows: readonly EvaluationRow[]): LossSummary | undefined {
 }
 
 function rougeSummary(rows: readonly EvaluationRow[]): RougeSummary {
-  const { groups } = rougeByLength(rows.map(({ reference, before }) => ({ reference, candidate: before.text })));
+  const groups = rows.map(groupOf);
   const figureOf = (isIn: (group: RougeBucket | 'cjk') => boolean): BeforeAfter | undefined => {
     const own = rows.filter((_, i) => isIn(groups[i]!));
     return beforeAfter(

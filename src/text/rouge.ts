@@ -1,7 +1,7 @@
 /**
- * ROUGE-L (Lin 2004) with the numbers of Google's rouge_score 0.1.2, default tokenizer: lower case, runs of anything
- * but a–z and 0–9 become one space, tokens longer than three letters are stemmed on request. Other scripts vanish in
- * it, as they do there; comparing them is the caller's business (`rougeLOfTokens`). No ROUGE-n, no ROUGE-Lsum.
+ * ROUGE-L and ROUGE-n (Lin 2004) with the numbers of Google's rouge_score 0.1.2, default tokenizer: lower case, runs of
+ * anything but a–z and 0–9 become one space, tokens longer than three letters are stemmed on request. Other scripts vanish
+ * in it, as they do there; comparing them is the caller's business (`rougeLOfTokens`, `rougeNOfTokens`). No ROUGE-Lsum.
  * The longest common subsequence is bit-parallel (Crochemore et al. 2001, in the form of Hyyrö 2004), so that a novelty
  * filter can code every text once and compare a new one with all of them.
  */
@@ -24,10 +24,7 @@ export interface RougeOptions {
  * parts words. Those two are the only letters outside ASCII with ASCII in their lower case, here and in Python.
  */
 export function rougeTokens(text: string, { stemmer = false }: RougeOptions = {}): string[] {
-  const words = text
-    .toLowerCase()
-    .split(/[^a-z0-9]+/)
-    .filter((word) => word !== '');
+  const words = text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
   return stemmer ? words.map((word) => (word.length > 3 ? porterStem(word) : word)) : words;
 }
 
@@ -36,13 +33,50 @@ export function rougeL(reference: string, candidate: string, options: RougeOptio
 }
 
 /** ROUGE-L over any tokens, such as characters. */
-export function rougeLOfTokens(reference: readonly string[], candidate: readonly string[]): RougeScore {
+export const rougeLOfTokens = (reference: readonly string[], candidate: readonly string[]): RougeScore =>
+  rougeLOfCodes(...codePair(reference, candidate));
+
+/** ROUGE-n over any tokens: n-grams of both, each as often as the side has it that has fewer. n: 1 to 3. */
+export const rougeNOfTokens = (n: number, reference: readonly string[], candidate: readonly string[]): RougeScore =>
+  rougeNOfCodes(n, ...codePair(reference, candidate));
+
+export function codePair(a: readonly string[], b: readonly string[]): [Int32Array, Int32Array] {
   const codes = new Map<string, number>();
-  const lcs = lcsLength(codeTokens(reference, codes), codeTokens(candidate, codes));
-  if (lcs === 0) return { precision: 0, recall: 0, f: 0 };
-  const precision = lcs / candidate.length;
-  const recall = lcs / reference.length;
-  // Not 2·lcs / (m + n): this order of operations gives rouge_score's number to the last bit.
+  return [codeTokens(a, codes), codeTokens(b, codes)];
+}
+
+export const rougeLOfCodes = (reference: Int32Array, candidate: Int32Array): RougeScore =>
+  scoreOf(lcsLength(reference, candidate), reference.length, candidate.length);
+
+export function rougeNOfCodes(n: number, reference: Int32Array, candidate: Int32Array): RougeScore {
+  const size = Math.max(tableSize(reference), tableSize(candidate));
+  invariant(size ** n <= Number.MAX_SAFE_INTEGER, `rougeN: ${size} tokens have more ${n}-grams than can be told apart`);
+  const counts = new Map<number, number>();
+  eachGram(n, size, reference, (gram) => counts.set(gram, (counts.get(gram) ?? 0) + 1));
+  let common = 0;
+  eachGram(n, size, candidate, (gram) => {
+    const left = counts.get(gram) ?? 0;
+    if (left === 0) return;
+    counts.set(gram, left - 1);
+    common += 1;
+  });
+  return scoreOf(common, Math.max(0, reference.length - n + 1), Math.max(0, candidate.length - n + 1));
+}
+
+/** An n-gram as one number, its codes being digits to the base `size`. */
+function eachGram(n: number, size: number, codes: Int32Array, hear: (gram: number) => void): void {
+  for (let end = n; end <= codes.length; end++) {
+    let gram = 0;
+    for (let i = end - n; i < end; i++) gram = gram * size + codes[i]!;
+    hear(gram);
+  }
+}
+
+function scoreOf(common: number, ofReference: number, ofCandidate: number): RougeScore {
+  if (common === 0) return { precision: 0, recall: 0, f: 0 };
+  const precision = common / ofCandidate;
+  const recall = common / ofReference;
+  // Not 2·common / (m + n): this order of operations gives rouge_score's number to the last bit.
   return { precision, recall, f: (2 * precision * recall) / (precision + recall) };
 }
 
@@ -84,23 +118,38 @@ let sharedTable = new Int32Array(1024);
 
 /** Length of the longest common subsequence of two coded texts. */
 export function lcsLength(a: Int32Array, b: Int32Array): number {
-  const [pattern, text] = a.length <= b.length ? [a, b] : [b, a];
-  return lcsLengths(pattern, [text])[0]!;
+  const pattern = a.length <= b.length ? a : b;
+  const text = pattern === a ? b : a;
+  if (pattern.length > oneWordBits) return lcsLengths(pattern, [text])[0]!;
+  // Short texts by the million: without an object made for any of them.
+  growTable(tableSize(pattern));
+  fillBits(pattern, sharedTable);
+  const length = oneWordLength(sharedTable, text);
+  for (let i = 0; i < pattern.length; i++) sharedTable[pattern[i]!] = 0;
+  return length;
 }
 
 /** `lcsLength` of one text with each of many: the pattern is prepared once. */
 export function lcsLengths(pattern: Int32Array, texts: readonly Int32Array[]): number[] {
-  const size = tableSize(pattern);
-  if (size > sharedTable.length) sharedTable = new Int32Array(Math.max(size, 2 * sharedTable.length));
+  growTable(tableSize(pattern));
   const lengths = texts.map(fillTable(pattern, sharedTable));
   for (const code of pattern) sharedTable[code] = 0;
   return lengths;
 }
 
+function growTable(size: number): void {
+  if (size > sharedTable.length) sharedTable = new Int32Array(Math.max(size, 2 * sharedTable.length));
+}
+
+function fillBits(pattern: Int32Array, table: Int32Array): void {
+  for (let i = 0; i < pattern.length; i++) table[pattern[i]!]! |= 1 << i;
+}
+
 function tableSize(codes: Int32Array): number {
   let size = 0;
-  for (const code of codes) {
-    invariant(code >= 0, `lcs: expected codes from codeTokens, got ${code}`);
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i]!;
+    if (code < 0) invariant(false, `rouge: expected codes from codeTokens, got ${code}`);
     if (code >= size) size = code + 1;
   }
   return size;
@@ -109,7 +158,7 @@ function tableSize(codes: Int32Array): number {
 /** Writes the pattern into `table` (which must be zero at its codes) and returns what compares a text with it. */
 function fillTable(pattern: Int32Array, table: Int32Array): (text: Int32Array) => number {
   if (pattern.length > oneWordBits) return manyWordMatcher(pattern, table);
-  for (let i = 0; i < pattern.length; i++) table[pattern[i]!]! |= 1 << i;
+  fillBits(pattern, table);
   return (text) => oneWordLength(table, text);
 }
 

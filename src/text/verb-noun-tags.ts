@@ -1,9 +1,10 @@
 /**
  * Words with their parts of speech, from libraries of others that are loaded at first use: English by `wink-nlp` (Universal
- * POS tags; 0.1 s, 50 MB), Chinese by jieba's dictionary through `@node-rs/jieba` (ICTCLAS tags; 0.4 s, 60 MB). What is verb
+ * POS tags; 0.1 s, 50 MB), Chinese by jieba (ICTCLAS tags). What is verb
  * and what object is for verb-noun-english.ts and verb-noun-chinese.ts to say.
  */
 import { createRequire } from 'node:module';
+import { jieba } from './jieba.ts';
 
 /** Universal POS tags. */
 type Pos =
@@ -86,16 +87,7 @@ export function tagEnglish(text: string): EnglishWord[][] {
   return sentences;
 }
 
-/** The part of @node-rs/jieba's interface that is used. */
-interface Jieba {
-  tag(text: string): readonly { readonly word: string; readonly tag: string }[];
-}
-
-let chinese: Jieba | undefined;
-
-export function tagChinese(text: string): ChineseWord[] {
-  chinese ??= (require('@node-rs/jieba') as { Jieba: { withDict(dict: Uint8Array): Jieba } }).Jieba.withDict(
-    (require('@node-rs/jieba/dict.js') as { dict: Uint8Array }).dict,
-  );
-  return chinese.tag(text).map(({ word, tag }) => ({ text: word, tag }));
-}
+export const tagChinese = (text: string): ChineseWord[] =>
+  jieba()
+    .tag(text)
+    .map(({ word, tag }) => ({ text: word, tag }));

@@ -16,7 +16,8 @@ const space = /\p{White_Space}+/u;
 /** Whether `character` (exactly one code point) is Han, kana or Hangul. */
 export const isCjk = (character: string): boolean => onlyCjkCharacter.test(character);
 
-export const hasCjk = (text: string): boolean => cjkCharacter.test(text);
+/** The first look is quick, and most texts end at it. */
+export const hasCjk = (text: string): boolean => /[\u1100-\u{10FFFF}]/u.test(text) && cjkCharacter.test(text);
 
 /** The code points that are not white space, punctuation included, case as it is. */
 export const characters = (text: string): string[] => Array.from(text).filter((character) => !space.test(character));

@@ -129,8 +129,8 @@ describe('the program', () => {
     const file = jsonl('rouge.jsonl', [{ output: 'the cat sat' }, { output: '我爱北京' }]);
     const { stdout, code } = await understudy(['evaluate', 'rouge', '--answers', file, '--references', file, '--json']);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({
-      all: { n: 1, rougeL: 1 },
+    expect(JSON.parse(stdout)).toMatchObject({
+      all: { n: 1, rougeL: 1, rouge1: 1, rouge2: 1, intervals: { rougeL: { low: 1, high: 1 } } },
       buckets: [
         { bucket: '0-2', n: 0, rougeL: null },
         { bucket: '3-5', n: 1, rougeL: 1 },

@@ -1,6 +1,6 @@
 /** A run's report input, made up by a seeded generator: the same every time, with all parts there unless told otherwise. */
 import { Rng } from '../../src/base/rng.ts';
-import { rougeByLength } from '../../src/evaluate/rouge.ts';
+import { rougeOf } from '../../src/evaluate/rouge.ts';
 import type { EvaluationRow, JudgeScores } from '../../src/evaluate/rows.ts';
 import { summarize } from '../../src/evaluate/summary.ts';
 import type { ReportInput } from '../../src/report/report-input.ts';
@@ -107,7 +107,7 @@ function makeRow(task: Task, language: string, number: number, rng: Rng, judged:
   const { prompt, reference, before, category } = task;
   // Not every answer gets better: one in five stays as it was.
   const after = rng.uniform() < 0.2 ? before : task.after;
-  const rouge = (candidate: string) => rougeByLength([{ reference, candidate }]).perPair[0]!;
+  const rouge = (candidate: string) => rougeOf({ reference, candidate }).rougeL;
   const tokens = Math.max(2, Math.round(reference.length / (language === 'zh' ? 0.8 : 4)));
   const loss = (language === 'zh' ? 3.4 : 2.1) + 0.5 * rng.uniform();
   const likelihood = (answer: string, level: number) => {

@@ -12,10 +12,21 @@ import {
   lcsLengths,
   rougeL,
   rougeLOfTokens,
+  rougeNOfTokens,
   rougeTokens,
 } from '../../src/text/rouge.ts';
 
-type GoldenPair = [reference: string, candidate: string, f: number, stemmedF: number];
+/** Each F without stemmer, then with it. */
+type GoldenPair = [
+  reference: string,
+  candidate: string,
+  f: number,
+  stemmedF: number,
+  f1: number,
+  stemmedF1: number,
+  f2: number,
+  stemmedF2: number,
+];
 const { pairs } = readJson('test/golden/rouge.json') as { pairs: GoldenPair[] };
 
 function slowLcs(a: Int32Array, b: Int32Array): number {
@@ -85,6 +96,30 @@ describe('rougeL', () => {
 
   it('compares any tokens', () => {
     expect(rougeLOfTokens([...'我喜欢茶'], [...'我喜欢咖啡']).f).toBeCloseTo(6 / 9, 12);
+  });
+});
+
+describe('rougeNOfTokens', () => {
+  it('agrees with rouge_score to the last bit', () => {
+    const f = (n: number, [reference, candidate]: GoldenPair, stemmer: boolean) =>
+      rougeNOfTokens(n, rougeTokens(reference, { stemmer }), rougeTokens(candidate, { stemmer })).f;
+    const wrong = pairs.filter((pair) => {
+      const [, , , , f1, stemmedF1, f2, stemmedF2] = pair;
+      const found = [f(1, pair, false), f(1, pair, true), f(2, pair, false), f(2, pair, true)];
+      return String(found) !== String([f1, stemmedF1, f2, stemmedF2]);
+    });
+    expect(wrong).toEqual([]);
+    expect(pairs.filter(([, , , , , , f2]) => f2 > 0).length).toBeGreaterThan(100);
+  });
+
+  it('by hand: what stands there twice counts twice only where both have it twice', () => {
+    // a a b · a: one a in common of 3 and 1; pairs: none.
+    expect(rougeNOfTokens(1, ['a', 'a', 'b'], ['a'])).toEqual({ precision: 1, recall: 1 / 3, f: 0.5 });
+    expect(rougeNOfTokens(2, ['a', 'a', 'b'], ['a'])).toEqual({ precision: 0, recall: 0, f: 0 });
+    // ab bc ca ab · ab ab: both ab in common, of 4 and of 3.
+    const { precision, recall } = rougeNOfTokens(2, [...'abcab'], [...'abab']);
+    expect([precision, recall]).toEqual([2 / 3, 2 / 4]);
+    expect(rougeNOfTokens(3, [...'abcab'], [...'xabc']).recall).toBe(1 / 3);
   });
 });
 
