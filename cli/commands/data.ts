@@ -8,6 +8,7 @@ import { importCommand } from './data-import.ts';
 import { lintCommand } from './data-lint.ts';
 import { mergeCommand } from './data-merge.ts';
 import { sampleCommand } from './data-sample.ts';
+import { scoreCommand } from './data-score.ts';
 import { splitCommand } from './data-split.ts';
 import { statsCommand } from './data-stats.ts';
 import { validateCommand } from './data-validate.ts';
@@ -24,6 +25,7 @@ export function dataCommand(): Command {
     .addCommand(sampleCommand())
     .addCommand(dedupeCommand())
     .addCommand(lintCommand())
+    .addCommand(scoreCommand())
     .addCommand(statsCommand())
     .addCommand(previewCommand());
 }

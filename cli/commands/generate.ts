@@ -11,7 +11,13 @@ export interface TeacherFlags {
   readonly concurrency?: number;
   readonly requestsPerMinute?: number;
   readonly tokensPerMinute?: number;
+  readonly batch?: boolean;
+  readonly forgetBatches?: string[];
+  readonly timeoutSeconds?: number;
+  readonly prices?: string;
   readonly recorded?: string[];
+  readonly contextSize?: number;
+  readonly template?: string;
   readonly out: string;
   readonly ledger?: string;
   readonly budgetUsd?: number;
@@ -37,18 +43,31 @@ export function generateCommand(): Command {
   return parent;
 }
 
-export const withTeacher = (made: Command): Command =>
+/** Where a command puts what it makes: the option, what it says, and the ledger's place unless another is named. */
+const intoFolder = {
+  flag: '--out <folder>',
+  text: 'folder of data.jsonl, rejects.jsonl and the ledger',
+  ledger: 'ledger.sqlite in the folder',
+};
+
+export const withTeacher = (made: Command, into: typeof intoFolder = intoFolder): Command =>
   made
-    .option('--provider <name>', 'openai, anthropic, openai-compatible, recorded or local', 'local')
-    .option('--model <name>', 'as the provider spells it; for local a model folder or builtin')
+    .option('--provider <name>', 'openai, anthropic, openai-compatible, recorded, local or gguf', 'local')
+    .option('--model <name>', 'as the provider spells it; for local a model folder or builtin, for gguf a file')
     .option('--base-url <url>', 'address of an OpenAI-compatible server')
     .option('--api-key-env <name>', 'environment variable that holds the key')
     .option('--concurrency <n>', 'most calls in flight; a server that refuses gets fewer', positiveNumber)
     .option('--requests-per-minute <n>', 'the account’s limit, if known', positiveNumber)
     .option('--tokens-per-minute <n>', 'the account’s limit, if known', positiveNumber)
+    .option('--batch', 'ask by the provider’s batch interface: about half the price, answers within a day')
+    .option('--forget-batches <ids...>', 'batches that the provider no longer has: their rows are asked again')
+    .option('--timeout-seconds <n>', 'for one call', realNumber)
+    .option('--prices <file>', 'prices by model that go before the listed ones, as in assets/prices.json')
     .option('--recorded <files...>', 'answers that the provider `recorded` replays')
-    .requiredOption('--out <folder>', 'folder of data.jsonl, rejects.jsonl and the ledger')
-    .option('--ledger <file>', 'file of paid calls; default: ledger.sqlite in the folder. May be shared')
+    .option('--context-size <n>', 'tokens a prompt and its answer may have, for gguf', positiveNumber)
+    .option('--template <name>', 'chat template of a gguf file that has none: chatml, alpaca or a Jinja file')
+    .requiredOption(into.flag, into.text)
+    .option('--ledger <file>', `file of paid calls; default: ${into.ledger}. May be shared`)
     .option('--budget-usd <usd>', 'most the teacher may cost', realNumber)
     .option('--yes', 'spend without a limit')
     .option('--threads <n>', 'threads of the engine', positiveNumber)
@@ -67,11 +86,18 @@ function selfInstructCommand(): Command {
   const made = command('self-instruct', 'new instructions from seed tasks, answered (Self-Instruct); the default', [
     'generate --provider openai --model gpt-4.1-mini --budget-usd 2 --count 200 --out my-data',
     'generate --provider openai-compatible --base-url http://localhost:8000/v1 --model my-model --count 50 --out my-data',
+    'generate --style self-instruct --instances 2 --provider openai --model gpt-4.1-mini --budget-usd 2 --count 200 --out my-data',
   ]);
   return withTeacher(made)
     .option('--seeds <files...>', 'seed tasks; default: the project’s own English ones')
     .requiredOption('--count <n>', 'instructions asked for; filters take some away', positiveNumber)
     .option('--languages <codes...>', 'en, zh')
+    .option(
+      '--style <name>',
+      'alpaca: tasks with their inputs in one; self-instruct: instances of tasks, label first in classification (default: alpaca)',
+    )
+    .option('--instances <n>', 'of each task, in the style self-instruct (default: 1)', positiveNumber)
+    .option('--no-classification', 'in the style self-instruct: all tasks input first')
     .option('--examples-per-prompt <n>', 'seed tasks shown when a new one is asked for', positiveNumber)
     .option('--answer-examples <n>', 'seed tasks shown, answered, before a new one is answered', wholeNumber)
     .option('--instruction-tokens <n>', 'longest instruction', positiveNumber)
@@ -105,13 +131,16 @@ const translateCommand = (): Command =>
 /** The teacher as its settings spell it, where the data goes, and all other flags. */
 export function splitTeacherFlags(flags: TeacherFlags) {
   const { provider, model, baseUrl, apiKeyEnv, concurrency, requestsPerMinute, tokensPerMinute, ...others } = flags;
-  const { recorded, out, ledger, budgetUsd, yes, threads, json, ...settings } = others;
+  const { batch, forgetBatches, timeoutSeconds, prices, recorded, contextSize, template, ...where } = others;
+  const { out, ledger, budgetUsd, yes, threads, json, ...settings } = where;
   if (provider === 'openai-compatible' && baseUrl === undefined) {
     throw new ConfigError('the provider openai-compatible needs --base-url', {
       hint: 'for example http://localhost:8000/v1',
     });
   }
-  const vendor = { model, baseUrl, apiKeyEnv, concurrency, requestsPerMinute, tokensPerMinute };
+  const limits = { concurrency, requestsPerMinute, tokensPerMinute, timeoutSeconds };
+  const asBatch = forgetBatches ? { forget: forgetBatches } : batch;
+  const vendor = { model, baseUrl, apiKeyEnv, ...limits, prices, batch: asBatch, contextSize, template };
   const given = Object.entries({ provider, ...vendor, files: recorded }).filter(([, value]) => value !== undefined);
   const teacher: unknown = Object.fromEntries(given);
   return { teacher, out, json, context: { output: out, ledger, budgetUsd, yes, threads }, settings };
@@ -119,7 +148,9 @@ export function splitTeacherFlags(flags: TeacherFlags) {
 
 async function selfInstruct(flags: TeacherFlags & { readonly seeds?: string[] }): Promise<void> {
   const { teacher, out, json, context, settings } = splitTeacherFlags(flags);
-  const { seeds, ...rest } = settings as { seeds?: string[] };
+  const { seeds, classification, ...others } = settings as { seeds?: string[]; classification?: boolean };
+  // The flag's absence says nothing.
+  const rest = classification === false ? { ...others, classification } : others;
   const { defaultSeeds, generateSchema } = await import('../../recipes/generate-config.ts');
   const { parseConfig } = await import('../../src/run/config.ts');
   const { readSeeds } = await import('../../src/data/formats.ts');

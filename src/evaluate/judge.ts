@@ -3,17 +3,16 @@
  * twice, with the answers in either order, at temperature 0: a judge's liking for a place shows, and cancels. Asking is
  * the caller's (src/teacher), reading scores out of text is src/text/verdict.ts's. The wording stands in
  * assets/prompts/judge-pair.<language>.txt, its first line naming its version.
- * What is judged cannot break out of its place: it stands between marks with a code made from all the texts, so that no
- * text can contain its own.
+ * What is judged cannot break out of its place (src/text/frame.ts).
  */
 import { join } from 'node:path';
 import { ConfigError, DataError, invariant } from '../base/errors.ts';
-import { sha256 } from '../base/hash.ts';
 import { parseJsonl, readText } from '../base/jsonl.ts';
 import type { Message } from '../base/message.ts';
 import { assetsFolder } from '../base/paths.ts';
 import type { Outcome } from '../teacher/caller.ts';
 import type { TeacherRequest } from '../teacher/teacher.ts';
+import { frameTexts } from '../text/frame.ts';
 import { readPairVerdict } from '../text/verdict.ts';
 import type { EvaluationRow, JudgeProblem, JudgeScores } from './rows.ts';
 
@@ -156,17 +155,9 @@ function readExamples(language: PromptLanguage, count: number): (JudgedTexts & {
 
 /** In one pass: a text with "{second}" in it stays as it is. */
 function fill({ text, noReference }: Template, texts: JudgedTexts): string {
-  const code = frameCode(placeholders.map((name) => texts[name]));
+  const framed = frameTexts(placeholders.map((name) => texts[name]));
   return text.replace(/\{(question|reference|first|second)\}/g, (_, name: (typeof placeholders)[number]) => {
-    if (name === 'reference' && texts.reference.trim() === '') return noReference;
-    return `<<< ${code}\n${texts[name]}\n>>> ${code}`;
+    const isMissing = name === 'reference' && texts.reference.trim() === '';
+    return isMissing ? noReference : (framed[placeholders.indexOf(name)] as string);
   });
-}
-
-/** Made from the texts, so that asking again is the same request; lengthened until no text contains it. */
-function frameCode(texts: readonly string[]): string {
-  const hash = sha256(texts);
-  let length = 8;
-  while (length < hash.length && texts.some((text) => text.includes(hash.slice(0, length)))) length += 8;
-  return hash.slice(0, length);
 }

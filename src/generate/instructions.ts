@@ -6,9 +6,10 @@
  *    run asks the same, and the error of one answer does not spread.
  * 2. One task a call, not eight, and the examples are turns of a conversation in which the assistant wrote tasks 1 to
  *    k: models of 135 million parameters do that, while a numbered list in one turn makes them answer it or copy it.
- * 3. Examples with an input show it on the same line, so that tasks are complete in themselves: no second call makes
- *    instances. Outputs are never shown. Seeds of several lines, long ones and those to be refused are no examples.
- * 4. Classification is not treated apart: an instance is answered like any other task.
+ * 3. In the style `alpaca` (as Taori et al. 2023 simplified it) examples with an input show it on the same line, so that
+ *    tasks are complete in themselves and are answered like any other: no instances, and classification is not treated
+ *    apart. In the style `self-instruct` tasks have no input yet: classification.ts and instances.ts go on.
+ * 4. Outputs are never shown. Seeds of several lines, long ones and those to be refused are no examples.
  */
 import { ConfigError, invariant } from '../base/errors.ts';
 import type { Message } from '../base/message.ts';
@@ -24,7 +25,11 @@ import { type InstructionReason, type Rejection, rejectInstruction } from './fil
 import { parseInstruction } from './parse.ts';
 import { fillPrompt, promptFile, readPrompt } from './prompts.ts';
 
+export type GenerationStyle = 'alpaca' | 'self-instruct';
+
 export interface InstructionPlan {
+  /** Default alpaca. */
+  readonly style?: GenerationStyle | undefined;
   /** Seeds of any language: examples are those of `language`, novelty is measured against all. */
   readonly seeds: readonly Seed[];
   /** How many calls; at most so many instructions come of them. */
@@ -70,15 +75,15 @@ export const planInstructionRequests = (plan: InstructionPlan): TeacherRequest[]
   planInstructions(plan).map(({ request }) => request);
 
 export function planInstructions(plan: InstructionPlan): PlannedInstruction[] {
-  const { count, examplesPerPrompt, language, model, maxTokens, temperature, topP } = plan;
-  const pool = exampleTexts(plan.seeds, language);
+  const { style = 'alpaca', count, examplesPerPrompt, language, model, maxTokens, temperature, topP } = plan;
+  const pool = exampleTexts(plan.seeds, language, style);
   if (!(examplesPerPrompt >= 1 && examplesPerPrompt <= pool.length)) {
     throw new ConfigError(
       `examplesPerPrompt: expected 1 to ${pool.length} (the short ${language} seeds), got ${examplesPerPrompt}`,
       { hint: 'lower examplesPerPrompt or add short seeds' },
     );
   }
-  const prompt = readPrompt(promptFile(`instructions-${language}`), 2, ['number']).parts;
+  const prompt = readPrompt(promptFile(`${promptNames[style]}-${language}`), 2, ['number']).parts;
   const samples = new Map<string, number>();
   return Array.from({ length: count }, (_, row) => {
     const examples = new Rng('instructions', plan.seed, language, row).sample(pool, examplesPerPrompt);
@@ -92,16 +97,22 @@ export function planInstructions(plan: InstructionPlan): PlannedInstruction[] {
   });
 }
 
-function exampleTexts(seeds: readonly Seed[], language: Language): string[] {
-  return seeds
+const promptNames: Record<GenerationStyle, string> = { alpaca: 'instructions', 'self-instruct': 'instructions-alone' };
+
+function exampleTexts(seeds: readonly Seed[], language: Language, style: GenerationStyle): string[] {
+  const texts = seeds
     .filter((seed) => seed.language === language && seed.category !== 'refusal')
     .filter(({ instruction, input }) => !`${instruction}${input}`.includes('\n'))
     .map(({ instruction, input }) =>
-      [instruction, input].filter((text) => text !== '').join(language === 'zh' ? '' : ' '),
+      (style === 'alpaca' ? [instruction, input] : [instruction])
+        .filter((text) => text !== '')
+        .join(language === 'zh' ? '' : ' '),
     )
     .filter(
       (text) => (language === 'zh' ? characters(text) : whitespaceWords(text)).length <= longestExample[language],
     );
+  // Seeds may share an instruction, and differ in what it is done on.
+  return style === 'alpaca' ? texts : [...new Set(texts)];
 }
 
 function toMessages([opening, further]: readonly string[], examples: readonly string[]): Message[] {
@@ -132,7 +143,7 @@ export async function generateInstructions(
   for (const [row, outcome] of outcomes.entries()) {
     const id = `generated-${plan.language}-${row}`;
     const call = outcome.key;
-    const { text, rejection } = judge(outcome, planned[row]?.examples ?? [], plan.language, novelty);
+    const { text, rejection } = judge(outcome, planned[row]?.examples ?? [], plan, novelty);
     if (rejection) rejects.push({ id, text, call, ...rejection });
     else instructions.push({ id, text, language: plan.language, call });
   }
@@ -142,11 +153,11 @@ export async function generateInstructions(
 function judge(
   { answer, error }: Outcome,
   examples: readonly string[],
-  language: Language,
+  { language, style = 'alpaca' }: Pick<InstructionPlan, 'language' | 'style'>,
   novelty: NoveltyFilter,
 ): { text: string; rejection: Rejection<InstructionReason> | undefined } {
   if (error) return { text: '', rejection: { reason: 'no answer', detail: error.message } };
-  const parsed = parseInstruction(answer.text);
+  const parsed = parseInstruction(answer.text, style === 'alpaca');
   const { text } = parsed;
   const rejection = rejectInstruction(parsed, { finishReason: answer.finishReason, examples, language });
   if (rejection) return { text, rejection };

@@ -24,7 +24,8 @@ const numbered = new RegExp(
   String.raw`^\s*(?:#+\s*)?(?:\*\*)?(?:(?:task|instruction|任务|指令)\s*)?${number}(?:\*\*)?\s*`,
   'iu',
 );
-const heading = (names: string): RegExp =>
+/** A line's beginning that names what follows: “Input:”, “**输入：**”. */
+export const heading = (names: string): RegExp =>
   new RegExp(String.raw`^\s*(?:#+\s*)?(?:\*\*)?(?:${names})(?:\*\*)?\s*[:：](?:\*\*)?\s*`, 'iu');
 const taskHeading = heading('new task|new instruction|instruction|task|prompt|新任务|新指令|任务|指令|题目');
 const inputHeading = heading('input|输入');
@@ -32,7 +33,7 @@ const outputHeading = heading(
   'output|answer|response|solution|example output|assistant|输出|答案|回答|解答|参考答案|助手',
 );
 /** An input that says there is none. */
-const noInput = /^[<(（[]?\s*(?:no\s?input|none|n\/a|empty|无|没有)\s*[>)）\]]?[.。]?$/iu;
+export const noInput = /^[<(（[]?\s*(?:no\s?input|none|n\/a|empty|无|没有)\s*[>)）\]]?[.。]?$/iu;
 
 const quotes = [
   ['"', '"'],
@@ -43,12 +44,13 @@ const quotes = [
   ['**', '**'],
 ] as const;
 
-export function parseInstruction(answer: string): ParsedInstruction {
+/** `withInput`: an input that the teacher wrote belongs to the task; else it is left out. */
+export function parseInstruction(answer: string, withInput = true): ParsedInstruction {
   const said = preambles.reduce((text, preamble) => text.replace(preamble, ''), answer.replaceAll('\r\n', '\n').trim());
   const { own, closed } = ownLines(said.split('\n'));
   const inputAt = own.findIndex((line) => inputHeading.test(line));
   const instruction = (inputAt < 0 ? own : own.slice(0, inputAt)).join('\n').replace(taskHeading, '');
-  const input = inputAt < 0 ? '' : own.slice(inputAt).join('\n').replace(inputHeading, '').trim();
+  const input = inputAt < 0 || !withInput ? '' : own.slice(inputAt).join('\n').replace(inputHeading, '').trim();
   return { text: alpacaPrompt(unquote(instruction.trim()), noInput.test(input) ? '' : input).trim(), closed };
 }
 

@@ -162,11 +162,19 @@ function findSingles(lines: readonly string[]): Found<FoundScore> {
   return { marked, plain };
 }
 
+/** What a judge says beside its score: all of it, without its thinking and a first line that is nothing but a score. */
+export function reasonOfVerdict(text: string): string {
+  const lines = withoutThinking(text).trim().split(/\r?\n/);
+  const isScore = wholeLineScore(withoutBrackets(plainLine(lines[0]!))).length > 0;
+  return (isScore ? lines.slice(1) : lines).join('\n').trim();
+}
+
+const withoutThinking = (text: string): string =>
+  text.replace(/<think(?:ing)?>[\s\S]*?<\/think(?:ing)?>/gi, '').replace(/^[\s\S]*<\/think(?:ing)?>/i, '');
+
 /** The judge's lines without its thinking, blank lines, Markdown, quotation marks and full-width forms. */
 function spokenLines(text: string, { lowest, highest }: ScoreRange): string[] | Unreadable {
-  const spoken = text
-    .replace(/<think(?:ing)?>[\s\S]*?<\/think(?:ing)?>/gi, '')
-    .replace(/^[\s\S]*<\/think(?:ing)?>/i, '');
+  const spoken = withoutThinking(text);
   if (/<think(?:ing)?>/i.test(spoken)) return { unreadable: 'the judge was cut off while it was still thinking' };
   // "Scores (1-10): 8 7": the scale that was asked for.
   const askedScale = new RegExp(
@@ -180,7 +188,7 @@ function spokenLines(text: string, { lowest, highest }: ScoreRange): string[] | 
   return lines.length === 0 ? { unreadable: 'the judge said nothing' } : lines;
 }
 
-function plainLine(line: string, askedScale: RegExp): string {
+function plainLine(line: string, askedScale: RegExp | string = ''): string {
   return line
     .replaceAll('，', ', ')
     .replace(/[\uFF01-\uFF5E]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))

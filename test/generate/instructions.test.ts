@@ -77,6 +77,29 @@ describe('the plan', () => {
     expect(chinese?.messages.at(-1)?.content).toBe('请用中文写第3个任务。');
   });
 
+  test('in the style self-instruct examples have no input, and none is shown twice', () => {
+    const twice = [...seeds, seed('i', 'Say whether it is hot or cold.', { input: 'The sun shone.' })];
+    const style = 'self-instruct';
+    const requests = planInstructionRequests({ ...plan, seeds: twice, style, count: 50, examplesPerPrompt: 3 });
+    const texts = requests.map((one) => shown(one).map((text) => text.replace(/^\d\. /, '')));
+    const pool = [
+      'Name two rivers in Spain.',
+      'Say whether it is hot or cold.',
+      'Why do cats purr at night?',
+      'Retell this.',
+    ];
+    expect(new Set(texts.flat())).toEqual(new Set(pool));
+    for (const own of texts) expect(new Set(own).size).toBe(3);
+    expect(requests[0]?.messages[0]?.content).toMatch(/leave that out[\s\S]*Write task 1\.$/);
+    const [chinese] = planInstructionRequests({ ...plan, style, language: 'zh' });
+    expect(
+      shown(chinese as TeacherRequest)
+        .map((text) => text.slice(3))
+        .sort(),
+    ).toEqual(['写一首诗。', '判断冷热。'].sort());
+    expect(planInstructionRequests({ ...plan, style: 'alpaca' })).toEqual(planInstructionRequests(plan));
+  });
+
   test('equal options give an equal plan, another seed another one, a longer plan begins with the shorter', () => {
     const long = { ...plan, count: 40 };
     expect(planInstructionRequests(long)).toEqual(planInstructionRequests(long));

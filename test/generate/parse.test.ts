@@ -67,3 +67,10 @@ test('a list inside the task stays, with or without a number before it', () => {
   expect(parseInstruction(task)).toEqual({ text: task, closed: false });
   expect(parseInstruction(`12. ${task}`)).toEqual({ text: task, closed: false });
 });
+
+test.each(['Instruction: Sort these.\nInput: b, a', '7. Sort these.\n\nInput:\nb\na\nOutput: a, b', 'Sort these.'])(
+  'an input is left out where it is not wanted: %j',
+  (answer) => {
+    expect(parseInstruction(answer, false).text).toBe('Sort these.');
+  },
+);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Rng } from '../../src/base/rng.ts';
-import { readPairVerdict, readSingleVerdict, zeroToTen } from '../../src/text/verdict.ts';
+import { readPairVerdict, readSingleVerdict, reasonOfVerdict, zeroToTen } from '../../src/text/verdict.ts';
 
 /** [the judge's text, the two scores] */
 const pairs: [string, number, number][] = [
@@ -326,5 +326,20 @@ describe('readSingleVerdict', () => {
 
   it.each(unreadableSingles)('does not read %j', (text, reason) => {
     expect(readSingleVerdict(text)).toEqual({ unreadable: expect.stringMatching(reason) });
+  });
+});
+
+describe('reasonOfVerdict', () => {
+  it.each([
+    ['4\nIt is right.\nIt is short.', 'It is right.\nIt is short.'],
+    ['\n **4.5/5** \n\nIt is right.\n', 'It is right.'],
+    ['[[4]]\n理由：正确。', '理由：正确。'],
+    ['<think>2? 3?</think>4\nIt is right.', 'It is right.'],
+    ['Score: 4, for it is right.', 'Score: 4, for it is right.'],
+    ['It is right.\n4', 'It is right.\n4'],
+    ['4', ''],
+    ['', ''],
+  ])('of %j', (text, reason) => {
+    expect(reasonOfVerdict(text)).toBe(reason);
   });
 });
