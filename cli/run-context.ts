@@ -30,7 +30,12 @@ export function withRunContext<T>(options: ContextOptions, body: (context: RunCo
       return engine;
     };
     const open = async (config: TeacherConfig): Promise<Teacher> => {
-      const teacher = await openTeacher(config, async ({ model }) => {
+      const teacher = await openTeacher(config, async (local) => {
+        if (local.provider === 'gguf') {
+          const { openGgufTeacher } = await import('../recipes/gguf-teacher.ts');
+          return openGgufTeacher(local, options.threads);
+        }
+        const { model } = local;
         if (model !== 'builtin') modelFolder(model);
         return openLocalTeacher(await startEngine(), await fetchModel(model, signal));
       });

@@ -26,8 +26,7 @@ export async function run(
       yield { ...task, prompt: alpacaPrompt(instruction, input) };
     }
   }
-  const listen = { onProgress: answering.update, onRetry: answering.retry };
-  const ask = { teacher, ledger, stage: 'given', budgetUsd, signal, ...listen };
+  const ask = { teacher, ledger, stage: 'given', budgetUsd, signal, ...answering.listen };
   const answers = answerGiven(prompts, total, config, ask);
   const made = await writeMadeData(folder, { name: 'answered', teacher: teacher.name }, answers);
   answering.finish();

@@ -1,15 +1,14 @@
 /** Progress of calls to a teacher: how many came from the ledger, failed, and what was spent. */
 import type { Progress } from '../src/run/progress.ts';
-import type { AskProgress, RetryNotice } from '../src/teacher/caller.ts';
+import type { AskProgress, CallerOptions } from '../src/teacher/caller.ts';
 import { usd } from '../src/teacher/spending.ts';
 
 /** Shorter waits pass unnoticed. */
 const worthTellingMs = 5_000;
 
 export interface AskListener {
-  readonly update: (progress: AskProgress) => void;
-  readonly retry: (notice: RetryNotice) => void;
-  readonly notice: (text: string) => void;
+  /** What the caller tells of its calls. */
+  readonly listen: Required<Pick<CallerOptions, 'onProgress' | 'onRetry' | 'onNotice'>>;
   readonly finish: () => void;
 }
 
@@ -30,15 +29,17 @@ export function askProgress(bar: Progress): AskListener {
       .join(', ');
   };
   return {
-    update(progress) {
-      last = progress;
-      bar.update(progress.done, progress.total, describe(progress));
+    listen: {
+      onProgress(progress) {
+        last = progress;
+        bar.update(progress.done, progress.total, describe(progress));
+      },
+      onRetry({ error, attempt, attempts, delayMs }) {
+        if (delayMs < worthTellingMs) return;
+        bar.note(`${error.message}; again in ${Math.round(delayMs / 1000)} s (attempt ${attempt} of ${attempts})`);
+      },
+      onNotice: (text) => bar.note(text),
     },
-    retry({ error, attempt, attempts, delayMs }) {
-      if (delayMs < worthTellingMs) return;
-      bar.note(`${error.message}; again in ${Math.round(delayMs / 1000)} s (attempt ${attempt} of ${attempts})`);
-    },
-    notice: (text) => bar.note(text),
     finish() {
       bar.finish(last && `${last.total} calls${describe(last) ? `, ${describe(last)}` : ''}`);
     },

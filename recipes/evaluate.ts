@@ -132,8 +132,7 @@ async function answers(
     ledger,
     stage: `answers-${which}`,
     signal,
-    onProgress: shown.update,
-    onRetry: shown.retry,
+    ...shown.listen,
   });
   shown.finish();
   return outcomes.map(({ answer, error }) => {
@@ -181,8 +180,7 @@ async function verdicts(
     stage: 'judge',
     budgetUsd,
     signal,
-    onProgress: shown.update,
-    onRetry: shown.retry,
+    ...shown.listen,
   });
   shown.finish();
   const scores = readVerdicts(outcomes);

@@ -1,4 +1,4 @@
-/** Model folders as teachers and scorers on the engine, named by their content: a changed model is another one. */
+/** Models on this machine as teachers and scorers, named by their content: a changed model is another one. */
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { sha256, sha256File } from '../src/base/hash.ts';
@@ -6,6 +6,7 @@ import { embeddedModelFolder } from '../src/base/paths.ts';
 import { withoutSecrets } from '../src/base/redact.ts';
 import type { Scorer } from '../src/evaluate/scorer.ts';
 import { fetchedName } from '../src/hub/names.ts';
+import { ggufName } from '../src/local/gguf-file.ts';
 import { localScorer, localTeacher } from '../src/local/local-teacher.ts';
 import { baseFolder, isAdapterFolder } from '../src/model/adapter-folder.ts';
 import type { TeacherConfig } from '../src/teacher/open-teacher.ts';
@@ -32,15 +33,30 @@ export async function modelName(model: string): Promise<string> {
   return `${name}@${(await modelContent(folder)).slice(0, 12)}`;
 }
 
-/** A teacher's settings with the content of the files behind it: recordings and models change under their names. */
+/**
+ * Who a teacher is: the settings that decide its answers, with the content of the files behind it, for recordings and
+ * models change under their names. How it is asked and at what price is no part of it: a finished stage stays finished.
+ */
 export async function teacherIdentity(config: TeacherConfig): Promise<unknown> {
   if (config.provider === 'recorded') {
     return { provider: config.provider, files: await Promise.all(config.files.map((file) => sha256File(file))) };
   }
-  return config.provider === 'local'
-    ? { provider: 'local', model: await modelName(config.model) }
-    : withoutSecrets(config);
+  if (config.provider === 'local') return { provider: 'local', model: await modelName(config.model) };
+  if (config.provider === 'gguf') return { provider: 'gguf', model: await ggufName(config.model, config.template) };
+  const decisive = Object.entries(config).filter(([name]) => !howAsked.has(name));
+  return withoutSecrets(Object.fromEntries(decisive));
 }
+
+const howAsked: ReadonlySet<string> = new Set([
+  'apiKeyEnv',
+  'concurrency',
+  'requestsPerMinute',
+  'tokensPerMinute',
+  'timeoutSeconds',
+  'price',
+  'prices',
+  'batch',
+] satisfies (keyof Extract<TeacherConfig, { provider: 'openai' }>)[]);
 
 export async function openLocalTeacher(engine: Engine, model: string): Promise<Teacher> {
   return localTeacher(await modelName(model), engineModel(engine, { folder: folderOf(model), dtype: 'auto' }));

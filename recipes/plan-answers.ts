@@ -2,7 +2,9 @@
  * What answering a set of tasks will cost and how long it will take, said before it is bought: a pilot of a few tasks, drawn
  * by content and seed, is asked first. It is bought once: its answers stand in the ledger and are found by the run itself.
  *
- * A prompt's tokens follow its bytes, an answer's tokens are the pilot's mean; both with the interval that the pilot leaves.
+ * Prompts are counted by the model's own tokenizer where there is one here and the pilot shows that the server counts by it;
+ * else a prompt's tokens follow its bytes. An answer's tokens are the pilot's mean. What the pilot tells comes with the
+ * interval that it leaves.
  */
 
 import { WorkError } from '../src/base/errors.ts';
@@ -12,6 +14,8 @@ import { alpacaPrompt } from '../src/data/formats.ts';
 import { planAnswerRequests } from '../src/generate/answers.ts';
 import { askAll } from '../src/teacher/caller.ts';
 import type { Ledger } from '../src/teacher/ledger.ts';
+import type { TeacherConfig } from '../src/teacher/open-teacher.ts';
+import { type Encoding, encodingOf, loadTokenCounter } from '../src/teacher/openai-tokens.ts';
 import { costUsd } from '../src/teacher/prices.ts';
 import { requestKey } from '../src/teacher/request-key.ts';
 import type { Price, Teacher, TeacherRequest } from '../src/teacher/teacher.ts';
@@ -32,9 +36,13 @@ export interface AnswersPlan {
   readonly pilot: { readonly asked: number; readonly answered: number; readonly cut: number; readonly usd: number };
   /** Of all tasks that are not stored, together. */
   readonly inputTokens: Estimate;
+  /** How they are told: counted, or by what the pilot's prompts had to a byte. */
+  readonly inputTokensBy: Encoding | 'pilot';
   readonly outputTokens: Estimate;
-  /** undefined: the price is not known. Free where `paid` is false. */
+  /** Asked by themselves. undefined: the price is not known. Free where `paid` is false. */
   readonly usd: Estimate | undefined;
+  /** By the provider's batch interface; undefined: it is not known to have one. */
+  readonly batch: { readonly usd: Estimate | undefined; readonly mostSeconds: number } | undefined;
   readonly paid: boolean;
   /** With so many calls at once, and within the limits that were given. */
   readonly seconds: Estimate;
@@ -47,8 +55,11 @@ export async function planAnswers(
   { pilot, seed }: { readonly pilot: number; readonly seed: number },
   context: RunContext,
 ): Promise<AnswersPlan> {
-  const teacher = await context.teacher(config.teacher);
-  const { count, bytes, stored, drawn } = await survey(tasks, config, teacher, context.ledger, { pilot, seed });
+  // The pilot is to be quick: it is asked by itself in any case.
+  const teacher = await context.teacher(byItself(config.teacher));
+  const counter = await counterOf(config.teacher);
+  const surveyed = await survey(tasks, config, teacher, context.ledger, { pilot, seed }, counter?.count);
+  const { count, bytes, stored, drawn } = surveyed;
   const pilotTasks = async function* () {
     yield* drawn;
   };
@@ -59,15 +70,16 @@ export async function planAnswers(
   const listener = askProgress(context.progress('pilot'));
   const requests = drawn.map((task) => requestOf(task, config, teacher));
   const { ledger, budgetUsd, signal } = context;
-  const listen = { onProgress: listener.update, onRetry: listener.retry };
-  const outcomes = await askAll(requests, { teacher, ledger, stage: 'pilot', budgetUsd, signal, ...listen });
+  const ask = { teacher, ledger, stage: 'pilot', budgetUsd, signal, ...listener.listen };
+  const outcomes = await askAll(requests, ask);
   listener.finish();
   const rows = ledger.lookup(outcomes.map(({ key }) => key));
   const answered = outcomes.flatMap(({ key, request, answer }) => {
     const row = rows.get(key);
     if (!answer?.usage || !row?.sentAt || !row.finishedAt) return [];
     const seconds = (Date.parse(row.finishedAt) - Date.parse(row.sentAt)) / 1000;
-    return [{ ...answer.usage, bytes: bytesOf(request), seconds, cut: answer.finishReason === 'length' }];
+    const counted = counter && tokensOf(request, counter.count);
+    return [{ ...answer.usage, bytes: bytesOf(request), counted, seconds, cut: answer.finishReason === 'length' }];
   });
   if (answered.length < 2) {
     throw new WorkError(
@@ -81,8 +93,10 @@ export async function planAnswers(
   }
 
   const open = count - stored;
+  const around = tokensAround(answered);
+  const isCounted = counter !== undefined && around !== undefined;
   const perByte = ratio(answered.map(({ inputTokens, bytes: own }) => [inputTokens, own]));
-  const inputTokens = times(perByte, bytes);
+  const inputTokens = isCounted ? exactly(surveyed.tokens + around * open) : times(perByte, bytes);
   const perAnswer = bootstrapMean(answered.map(({ outputTokens }) => outputTokens)) as Interval;
   const outputTokens = times(perAnswer, open);
   const perCall = bootstrapMean(answered.map(({ seconds }) => seconds)) as Interval;
@@ -96,18 +110,57 @@ export async function planAnswers(
       usd: ledger.spent().storedUsd - before,
     },
     inputTokens,
+    inputTokensBy: isCounted ? counter.encoding : 'pilot',
     outputTokens,
-    usd: teacher.paid ? teacher.price && price(teacher.price, inputTokens, outputTokens) : { mean: 0, low: 0, high: 0 },
+    usd: teacher.paid ? teacher.price && price(teacher.price, inputTokens, outputTokens) : exactly(0),
+    batch: batchPlan(config.teacher, teacher, inputTokens, outputTokens),
     paid: teacher.paid,
     seconds: duration(teacher, open, perCall, { inputTokens, outputTokens }),
     concurrency: teacher.concurrency,
   };
 }
 
+function byItself(teacher: TeacherConfig): TeacherConfig {
+  return 'batch' in teacher && teacher.batch ? { ...teacher, batch: false } : teacher;
+}
+
+/** Of a model of OpenAI's, wherever it is; the pilot shows whether it is one. */
+async function counterOf(
+  teacher: TeacherConfig,
+): Promise<{ readonly encoding: Encoding; readonly count: (text: string) => number } | undefined> {
+  if (teacher.provider !== 'openai' && teacher.provider !== 'openai-compatible') return undefined;
+  const encoding = encodingOf(teacher.model);
+  return encoding && { encoding, count: await loadTokenCounter(encoding) };
+}
+
+/** What the server counts besides a prompt's text, where that is the same for all; else it counts by another tokenizer. */
+function tokensAround(
+  prompts: readonly { readonly inputTokens: number; readonly counted: number | undefined }[],
+): number | undefined {
+  const [around, ...others] = new Set(prompts.map(({ inputTokens, counted = Number.NaN }) => inputTokens - counted));
+  return around !== undefined && around >= 0 && others.length === 0 ? around : undefined;
+}
+
+/** OpenAI and Anthropic promise a batch within a day; what is not done by then is not charged, and asked again. */
+const batchSeconds = 24 * 60 * 60;
+
+function batchPlan(
+  config: TeacherConfig,
+  { paid, batchPrice }: Teacher,
+  input: Estimate,
+  output: Estimate,
+): AnswersPlan['batch'] {
+  const isKnown = config.provider === 'openai' || config.provider === 'anthropic' || batchPrice !== undefined;
+  if (!isKnown && !('batch' in config && config.batch)) return undefined;
+  return { usd: paid ? batchPrice && price(batchPrice, input, output) : exactly(0), mostSeconds: batchSeconds };
+}
+
 interface Survey {
   readonly count: number;
   /** Of the prompts of the tasks that are not stored. */
   readonly bytes: number;
+  /** Of these, as they are counted here; 0 where they are not. */
+  readonly tokens: number;
   readonly stored: number;
   readonly drawn: { readonly instruction: string; readonly input: string }[];
 }
@@ -122,15 +175,19 @@ async function survey(
   teacher: Teacher,
   ledger: Ledger,
   { pilot, seed }: { readonly pilot: number; readonly seed: number },
+  countTokens: (text: string) => number = () => 0,
 ): Promise<Survey> {
-  let [count, bytes, stored] = [0, 0, 0];
+  let [count, bytes, tokens, stored] = [0, 0, 0, 0];
   let drawn: { rank: string; task: Survey['drawn'][number] }[] = [];
   let chunk: TeacherRequest[] = [];
   const look = () => {
     const rows = ledger.lookup(chunk.map(requestKey));
     for (const request of chunk) {
       if (rows.get(requestKey(request))?.answer) stored += 1;
-      else bytes += bytesOf(request);
+      else {
+        bytes += bytesOf(request);
+        tokens += tokensOf(request, countTokens);
+      }
     }
     chunk = [];
   };
@@ -142,7 +199,7 @@ async function survey(
     if (chunk.push(requestOf(task, config, teacher)) === chunkSize) look();
   }
   look();
-  return { count, bytes, stored, drawn: lowest(drawn, pilot).map(({ task }) => task) };
+  return { count, bytes, tokens, stored, drawn: lowest(drawn, pilot).map(({ task }) => task) };
 }
 
 const lowest = <T extends { readonly rank: string }>(ranked: readonly T[], count: number): T[] =>
@@ -163,6 +220,11 @@ function requestOf(
 
 const bytesOf = ({ messages }: TeacherRequest): number =>
   messages.reduce((sum, { content }) => sum + Buffer.byteLength(content, 'utf8'), 0);
+
+const tokensOf = ({ messages }: TeacherRequest, countTokens: (text: string) => number): number =>
+  messages.reduce((sum, { content }) => sum + countTokens(content), 0);
+
+const exactly = (value: number): Estimate => ({ mean: value, low: value, high: value });
 
 /** Σ first / Σ second, with its interval over the pairs. */
 const ratio = (pairs: readonly (readonly [number, number])[]): Interval =>

@@ -6,6 +6,7 @@ import { countTasks } from '../src/data/tasks.ts';
 import { type ParseOptions, parseConfig, readSettings } from '../src/run/config.ts';
 import { openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
 import { checkNewTokens } from '../src/text/add-tokens.ts';
+import { checkGguf } from './gguf-teacher.ts';
 import { type RunConfig, runSchema } from './run-config.ts';
 import { sftAliases } from './sft-aliases.ts';
 import { checkModel, checkSettings, checkTemplate, checkTrainable } from './sft-input.ts';
@@ -42,6 +43,7 @@ export async function readRunConfig(
 /** Everything that can be known without asking: its files, its address, its key. */
 async function checkTeacher(config: TeacherConfig): Promise<void> {
   if (config.provider === 'local') checkModel(config.model);
+  else if (config.provider === 'gguf') checkGguf(config);
   else await openTeacher(config, () => Promise.reject(new Error('not a local teacher')));
 }
 

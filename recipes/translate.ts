@@ -53,8 +53,7 @@ async function translate(
 ): Promise<Pick<TranslatedData, 'translated' | 'untranslated'>> {
   const teacher = await open(wanted);
   const listener = askProgress(progress(`tasks in ${to}`));
-  const listen = { onProgress: listener.update, onRetry: listener.retry };
-  const ask = { teacher, ledger, stage: 'translation', budgetUsd, signal, ...listen };
+  const ask = { teacher, ledger, stage: 'translation', budgetUsd, signal, ...listener.listen };
   const targets = [file, join(folder, 'untranslated.jsonl')].map((target) => [target, 'lines'] as const);
   const counts = await withSinks(targets, async ([kept, rejected]) => {
     let translated = 0;

@@ -1,6 +1,10 @@
+import { join } from 'node:path';
+import type { RunContext } from '../../recipes/context.ts';
+import type { MadeData } from '../../recipes/made-data.ts';
 import { ConfigError } from '../../src/base/errors.ts';
 import { type Command, command, positiveNumber, realNumber, wholeNumber } from '../command.ts';
 import { printJson, say } from '../terminal.ts';
+import { checkDistinct } from './data-options.ts';
 
 /** What all ways to get data have in common: who is asked, where it goes, what it may cost. */
 export interface TeacherFlags {
@@ -25,6 +29,10 @@ export interface TeacherFlags {
   readonly threads?: number;
   readonly json?: boolean;
   readonly [setting: string]: unknown;
+}
+
+interface MadeFlags extends TeacherFlags {
+  readonly card?: string | true;
 }
 
 export function generateCommand(): Command {
@@ -61,7 +69,7 @@ export const withTeacher = (made: Command, into: typeof intoFolder = intoFolder)
     .option('--tokens-per-minute <n>', 'the account’s limit, if known', positiveNumber)
     .option('--batch', 'ask by the provider’s batch interface: about half the price, answers within a day')
     .option('--forget-batches <ids...>', 'batches that the provider no longer has: their rows are asked again')
-    .option('--timeout-seconds <n>', 'for one call', realNumber)
+    .option('--timeout-seconds <n>', 'most that one call may take, up to 300 (default: 120)', realNumber)
     .option('--prices <file>', 'prices by model that go before the listed ones, as in assets/prices.json')
     .option('--recorded <files...>', 'answers that the provider `recorded` replays')
     .option('--context-size <n>', 'tokens a prompt and its answer may have, for gguf', positiveNumber)
@@ -82,13 +90,16 @@ export const withAnswers = (made: Command): Command =>
       'an answer that ends at its limit: drop, longer (asked again with more) or keep (marked)',
     );
 
+const withCard = (made: Command): Command =>
+  made.option('--card [file]', 'write a data set card for the Hugging Face hub (default: README.md in the folder)');
+
 function selfInstructCommand(): Command {
   const made = command('self-instruct', 'new instructions from seed tasks, answered (Self-Instruct); the default', [
     'generate --provider openai --model gpt-4.1-mini --budget-usd 2 --count 200 --out my-data',
     'generate --provider openai-compatible --base-url http://localhost:8000/v1 --model my-model --count 50 --out my-data',
     'generate --style self-instruct --instances 2 --provider openai --model gpt-4.1-mini --budget-usd 2 --count 200 --out my-data',
   ]);
-  return withTeacher(made)
+  return withCard(withTeacher(made))
     .option('--seeds <files...>', 'seed tasks; default: the project’s own English ones')
     .requiredOption('--count <n>', 'instructions asked for; filters take some away', positiveNumber)
     .option('--languages <codes...>', 'en, zh')
@@ -107,26 +118,23 @@ function selfInstructCommand(): Command {
     .action(selfInstruct);
 }
 
-const answersCommand = (): Command =>
-  withAnswers(
-    withTeacher(
-      command('answers', 'answers to given tasks, in any number (the paper: Alpaca’s 52 thousand, by GPT-4)', [
-        'generate answers --data tasks.jsonl --provider local --out answered',
-      ]),
-    ),
-  ).action(answers);
+function answersCommand(): Command {
+  const made = command('answers', 'answers to given tasks, in any number (the paper: Alpaca’s 52 thousand, by GPT-4)', [
+    'generate answers --data tasks.jsonl --provider local --out answered',
+    'generate answers --data alpaca.json --provider openai --model gpt-4.1-mini --batch --budget-usd 20 --card --out answered',
+  ]);
+  return withCard(withAnswers(withTeacher(made))).action(answers);
+}
 
-const translateCommand = (): Command =>
-  withAnswers(
-    withTeacher(
-      command('translate', 'given tasks translated, then answered in their new language', [
-        'generate translate --data alpaca.json --to zh --provider openai --model gpt-4.1-mini --budget-usd 20 --out zh',
-      ]),
-    ),
-  )
+function translateCommand(): Command {
+  const made = command('translate', 'given tasks translated, then answered in their new language', [
+    'generate translate --data alpaca.json --to zh --provider openai --model gpt-4.1-mini --budget-usd 20 --out zh',
+  ]);
+  return withCard(withAnswers(withTeacher(made)))
     .requiredOption('--to <code>', 'language to translate into, such as zh or de (ISO 639-1)')
     .option('--translation-tokens <n>', 'longest translated task', positiveNumber)
     .action(translate);
+}
 
 /** The teacher as its settings spell it, where the data goes, and all other flags. */
 export function splitTeacherFlags(flags: TeacherFlags) {
@@ -146,7 +154,7 @@ export function splitTeacherFlags(flags: TeacherFlags) {
   return { teacher, out, json, context: { output: out, ledger, budgetUsd, yes, threads }, settings };
 }
 
-async function selfInstruct(flags: TeacherFlags & { readonly seeds?: string[] }): Promise<void> {
+async function selfInstruct({ card, ...flags }: MadeFlags & { readonly seeds?: string[] }): Promise<void> {
   const { teacher, out, json, context, settings } = splitTeacherFlags(flags);
   const { seeds, classification, ...others } = settings as { seeds?: string[]; classification?: boolean };
   // The flag's absence says nothing.
@@ -158,10 +166,14 @@ async function selfInstruct(flags: TeacherFlags & { readonly seeds?: string[] })
   const examples = readSeeds(seeds ?? defaultSeeds);
   const { withRunContext } = await import('../run-context.ts');
   const { run } = await import('../../recipes/generate.ts');
-  tell(await withRunContext(context, (opened) => run(config, examples, out, opened)), out, json);
+  const writeCard = await cardWriter(card, out);
+  const made = await withRunContext(context, async (opened) =>
+    writeCard(await run(config, examples, out, opened), opened),
+  );
+  tell(made, out, json);
 }
 
-async function answers(flags: TeacherFlags & { readonly data: string[] }): Promise<void> {
+async function answers({ card, ...flags }: MadeFlags & { readonly data: string[] }): Promise<void> {
   const { teacher, out, json, context, settings } = splitTeacherFlags(flags);
   const { data, ...rest } = settings as { data: string[] };
   const { answerSchema } = await import('../../recipes/generate-config.ts');
@@ -172,16 +184,17 @@ async function answers(flags: TeacherFlags & { readonly data: string[] }): Promi
   const { withRunContext } = await import('../run-context.ts');
   const { assertMaySpend, plannedAnswers } = await import('../../recipes/quote.ts');
   const { run } = await import('../../recipes/answer-given.ts');
+  const writeCard = await cardWriter(card, out);
   const made = await withRunContext(context, async (opened) => {
     const asked = await opened.teacher(config.teacher);
     const calls = await plannedAnswers(() => streamTasks(data), config, asked);
     assertMaySpend([{ teacher: asked, calls: [calls] }], opened);
-    return run(config, () => streamTasks(data), total, out, opened);
+    return writeCard(await run(config, () => streamTasks(data), total, out, opened), opened);
   });
   tell(made, out, json);
 }
 
-async function translate(flags: TeacherFlags & { readonly data: string[] }): Promise<void> {
+async function translate({ card, ...flags }: MadeFlags & { readonly data: string[] }): Promise<void> {
   const { teacher, out, json, context, settings } = splitTeacherFlags(flags);
   const { data, ...rest } = settings as { data: string[] };
   const { translateSchema } = await import('../../recipes/generate-config.ts');
@@ -194,13 +207,26 @@ async function translate(flags: TeacherFlags & { readonly data: string[] }): Pro
   const { withRunContext } = await import('../run-context.ts');
   const { assertMaySpend, plannedAnswers } = await import('../../recipes/quote.ts');
   const { run } = await import('../../recipes/translate.ts');
+  const writeCard = await cardWriter(card, out);
   const made = await withRunContext(context, async (opened) => {
     const asked = await opened.teacher(config.teacher);
     const calls = await plannedAnswers(() => streamTasks(data), config, asked, config.translationTokens);
     assertMaySpend([{ teacher: asked, calls: [calls] }], opened);
-    return run(config, () => streamTasks(data), total, out, opened);
+    return writeCard(await run(config, () => streamTasks(data), total, out, opened), opened);
   });
   tell(made, out, json);
+}
+
+/** Writes the card, where one is wanted; throws ConfigError where it would overwrite the data. */
+async function cardWriter(card: MadeFlags['card'], out: string) {
+  const file = card === true ? join(out, 'README.md') : card;
+  const [data, rejects, tasks] = ['data.jsonl', 'rejects.jsonl', 'tasks.jsonl'].map((name) => join(out, name));
+  checkDistinct({ '--card': file, data, rejects, tasks });
+  const { writeMadeCard } = await import('../../recipes/made-card.ts');
+  return async <Made extends MadeData>(made: Made, { ledger }: RunContext): Promise<Made> => {
+    if (file !== undefined) await writeMadeCard(file, out, made, ledger);
+    return made;
+  };
 }
 
 function tell(

@@ -43,28 +43,24 @@ async function planGenerate(flags: PlanFlags): Promise<void> {
   else show(plan);
 }
 
-function show({
-  tasks,
-  stored,
-  pilot,
-  inputTokens,
-  outputTokens,
-  usd: cost,
-  seconds,
-  concurrency,
-  paid,
-}: AnswersPlan): void {
+function show(plan: AnswersPlan): void {
+  const { tasks, stored, pilot, inputTokens, inputTokensBy, outputTokens, seconds, concurrency, batch } = plan;
   const line = (name: string, text: string) => print(`${name.padEnd(16)} ${text}`);
   line('tasks', `${tasks}${stored > 0 ? `, ${stored} of them answered already` : ''}`);
   line('pilot', `${pilot.answered} of ${pilot.asked} answered, ${pilot.cut} cut, ${usd(pilot.usd)}`);
-  line('prompt tokens', between(inputTokens, whole));
+  const how = inputTokensBy === 'pilot' ? 'by what the pilot’s had to a byte' : `counted by ${inputTokensBy}`;
+  line('prompt tokens', `${between(inputTokens, whole)}, ${how}`);
   line('answer tokens', between(outputTokens, whole));
-  if (paid) line('price', cost ? between(cost, usd) : 'not known: give the teacher a price');
+  const price = (cost: Estimate | undefined) => (cost ? between(cost, usd) : 'not known: give it with --prices');
+  if (plan.paid) line('price', price(plan.usd));
   line('time', `${between(seconds, time)} with ${concurrency} calls at once`);
+  if (!batch) return;
+  if (plan.paid) line('in batches', `${price(batch.usd)}, with --batch`);
+  line(plan.paid ? '' : 'in batches', `up to ${batch.mostSeconds / 3600} h: what the provider promises, with --batch`);
 }
 
 const between = ({ mean, low, high }: Estimate, text: (value: number) => string): string =>
-  `${text(mean)} (95 %: ${text(low)} to ${text(high)})`;
+  low === high ? text(mean) : `${text(mean)} (95 %: ${text(low)} to ${text(high)})`;
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 

@@ -24,10 +24,13 @@ export const stateFolder =
 export const addonFile = join(stateFolder, 'build', 'understudy.node');
 export const embeddedModelFolder = join(stateFolder, 'models', 'smollm2-135m-instruct');
 
-/** Models of the Hugging Face hub. Not below the version: a new one of ours must not download them again. */
-export const hubFolder = join(
-  process.env['UNDERSTUDY_HOME'] ?? (isCheckout ? packageRoot : join(homedir(), '.cache', 'understudy')),
-  'models',
-  'hub',
-);
+/** Of what was downloaded for the user. Not below the version: a new one of ours must not download it again. */
+const lastingFolder =
+  process.env['UNDERSTUDY_HOME'] ?? (isCheckout ? packageRoot : join(homedir(), '.cache', 'understudy'));
+
+/** Models of the Hugging Face hub. */
+export const hubFolder = join(lastingFolder, 'models', 'hub');
+
+/** npm packages that only some runs need (optional-package.ts), away from those of the project that runs us. */
+export const packagesFolder = join(lastingFolder, '.packages');
 export const assetsFolder = join(packageRoot, 'assets');

@@ -4,10 +4,9 @@
  * file is written from one of JSON Lines, with the types that column-types.ts found in it.
  */
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { ConfigError, DataError } from '../base/errors.ts';
+import { DataError } from '../base/errors.ts';
 import type { Line } from '../base/jsonl.ts';
-import { packageRoot } from '../base/paths.ts';
+import { findOptional } from '../base/optional-package.ts';
 import type { ColumnTypes } from './column-types.ts';
 
 /** The part of DuckDB's interface that is used. */
@@ -24,22 +23,12 @@ interface Chunk {
   getColumnValues(column: number): readonly unknown[];
 }
 
-const packageName = '@duckdb/node-api';
-
-/** From the first of the folders that has it in its node_modules, or above. Throws ConfigError where none has. */
-export function loadDuckDb(folders: readonly string[] = [packageRoot, process.cwd()]): DuckDb {
-  for (const folder of folders) {
-    const require = createRequire(join(folder, 'package.json'));
-    try {
-      require.resolve(packageName);
-    } catch {
-      continue;
-    }
-    return require(packageName) as DuckDb;
-  }
-  throw new ConfigError(`Parquet needs ${packageName}, which is not installed`, {
-    hint: `install it in the folder where you are: npm install ${packageName}`,
-  });
+/** Throws ConfigError where none of the folders has it. */
+export function loadDuckDb(folders?: readonly string[]): DuckDb {
+  const name = '@duckdb/node-api';
+  const install = `install it in the folder where you are: npm install ${name}`;
+  const entry = findOptional({ name, purpose: 'Parquet', install }, folders);
+  return createRequire(entry)(entry) as DuckDb;
 }
 
 /** Rows count from 0. Throws DataError where DuckDB cannot read the file. */

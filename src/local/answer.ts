@@ -3,14 +3,15 @@ import { decode } from '../infer/decode.ts';
 import { answerLogprobs } from '../infer/logprobs.ts';
 import { encodeConversation, encodePrompt } from '../text/chat-template.ts';
 import { StreamDecoder } from '../text/tokenizer.ts';
+import { type AnswerText, startAnswerText } from './answer-text.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import type { LocalAnswer, LocalModel, LocalRequest } from './local-model.ts';
+import type { LocalAnswer, LocalModel } from './local-model.ts';
 
 export const answerOn = (model: LoadedModel): LocalModel => ({
   async answer(requests, { rows, signal, onEvent } = {}) {
     const { tokenizer, template, decoder, stopTokens } = model;
     const prompts = requests.map(({ messages }) => encodePrompt(tokenizer, template, messages));
-    const texts = requests.map((request) => startText(model, request));
+    const texts = requests.map(({ stop }) => startAnswerText(new StreamDecoder(tokenizer), stop));
     const answers: LocalAnswer[] = [];
     await decode(
       decoder,
@@ -48,59 +49,6 @@ export const answerOn = (model: LoadedModel): LocalModel => ({
     return answerLogprobs(model.decoder, documents, options);
   },
 });
-
-interface AnswerText {
-  /** Takes a token in; returns the text it completes that is certain to stay. */
-  push(id: number): string;
-  /** What was held back. */
-  finish(): string;
-  readonly whole: string;
-  readonly stopped: boolean;
-}
-
-/** Text is held back while it may yet turn out to be the beginning of a stop text. */
-function startText(model: LoadedModel, { stop }: LocalRequest): AnswerText {
-  const stream = new StreamDecoder(model.tokenizer);
-  let given = '';
-  let held = '';
-  let stopped = false;
-  const take = (text: string): string => {
-    held += text;
-    const found = stop.map((end) => held.indexOf(end)).filter((at) => at >= 0);
-    let sure = held.length;
-    if (found.length > 0) {
-      stopped = true;
-      sure = Math.min(...found);
-      held = held.slice(0, sure);
-    } else {
-      for (const end of stop) {
-        for (let length = Math.min(end.length - 1, held.length); length > 0; length--) {
-          if (held.endsWith(end.slice(0, length))) sure = Math.min(sure, held.length - length);
-        }
-      }
-    }
-    const out = held.slice(0, sure);
-    held = held.slice(sure);
-    given += out;
-    return out;
-  };
-  return {
-    push: (id) => (stopped ? '' : take(stream.push(id))),
-    finish() {
-      const out = stopped ? '' : take(stream.flush());
-      const rest = stopped ? '' : held;
-      held = '';
-      given += rest;
-      return out + rest;
-    },
-    get whole() {
-      return given;
-    },
-    get stopped() {
-      return stopped;
-    },
-  };
-}
 
 /** Of a conversation's marked turns, only the last. */
 function lastAnswerOnly(mask: Uint8Array): Uint8Array {

@@ -9,7 +9,7 @@ import type { Asked, CallerOptions } from './caller.ts';
 import type { FailedEntry, LedgerEntry, StoredEntry } from './ledger.ts';
 import { awaitedInBatch } from './ledger-batches.ts';
 import { Limits, type Ticket } from './limits.ts';
-import { costUsd, estimatedTokens, upperBoundUsd } from './prices.ts';
+import { boundOfCallUsd, costOfCallUsd, estimatedTokens } from './prices.ts';
 import {
   defaultRetry,
   delayBeforeRetryMs,
@@ -162,6 +162,7 @@ export class AskRun {
 
   /** Sends all that may go now; how long until more may, Infinity where only an arrival can tell. */
   #start(): number {
+    const { teacher } = this.#options;
     const sendings: Batch[] = [];
     const tickets: Ticket[] = [];
     let waitMs = Number.POSITIVE_INFINITY;
@@ -179,7 +180,7 @@ export class AskRun {
       const tokens = batch.items.reduce((sum, { request }) => sum + estimatedTokens(request), 0);
       waitMs = this.#limits.waitMs(this.#running + sendings.length, tokens, nowMs);
       if (waitMs > 0) break;
-      const costs = batch.items.reduce((sum, { request }) => sum + (this.#bound(request) ?? 0), 0);
+      const costs = batch.items.reduce((sum, { request }) => sum + (boundOfCallUsd(teacher, request) ?? 0), 0);
       if (!this.#hasRoom(boundUsd + costs, sendings.length)) {
         waitMs = Number.POSITIVE_INFINITY;
         break;
@@ -278,7 +279,7 @@ export class AskRun {
   #settleArrivals(): void {
     const arrivals = this.#arrivals.splice(0);
     if (arrivals.length === 0) return;
-    const { ledger, signal } = this.#options;
+    const { ledger, signal, teacher } = this.#options;
     const stored: StoredEntry[] = [];
     const failed: { readonly entry: FailedEntry; readonly item: Item; readonly ticket: Ticket }[] = [];
     for (const arrival of arrivals) {
@@ -287,12 +288,12 @@ export class AskRun {
       const { ticket } = arrival.sending;
       const { result } = arrival;
       if (!(result instanceof TeacherError)) {
-        stored.push({ ...entry, answer: result, costUsd: this.#cost(entry, result) });
+        stored.push({ ...entry, answer: result, costUsd: costOfCallUsd(teacher, result, entry.upperBoundUsd) });
         this.#limits.answered(ticket, result.usage);
         continue;
       }
       if (isRefusal(result)) this.#limits.refused(ticket);
-      const charged = this.#options.teacher.paid && mayHaveCharged(result);
+      const charged = teacher.paid && mayHaveCharged(result);
       failed.push({ entry: { ...entry, error: result, mayHaveCharged: charged }, item, ticket });
     }
     try {
@@ -346,19 +347,7 @@ export class AskRun {
 
   #entry({ key, request }: Asked): LedgerEntry {
     const { teacher, stage } = this.#options;
-    return { key, request, teacher: teacher.name, stage, upperBoundUsd: this.#bound(request) };
-  }
-
-  #bound(request: Asked['request']): number | undefined {
-    const { teacher } = this.#options;
-    return teacher.paid ? teacher.price && upperBoundUsd(teacher.price, request) : 0;
-  }
-
-  /** Without a count of tokens the answer is taken to have cost the most it could. */
-  #cost(entry: LedgerEntry, { usage }: TeacherAnswer): number | undefined {
-    const { paid, price } = this.#options.teacher;
-    if (!paid) return 0;
-    return price && usage ? costUsd(price, usage) : entry.upperBoundUsd;
+    return { key, request, teacher: teacher.name, stage, upperBoundUsd: boundOfCallUsd(teacher, request) };
   }
 
   #settle(key: string, result: TeacherAnswer | TeacherError): void {

@@ -41,8 +41,8 @@ export function withoutBatch(error: TeacherError, { providerId, baseUrl, submitt
   return new TeacherSetupError(`${baseUrl} has no batch ${providerId}, submitted ${submittedAt}`, {
     status: 404,
     hint:
-      'use the key of the account that submitted it; where it was deleted there, name it in the teacher’s ' +
-      `batch: {forget: [${providerId}]}, and its rows are asked again`,
+      'use the key of the account that submitted it; where it was deleted there, say --forget-batches ' +
+      `${providerId}, or batch: {forget: [${providerId}]} in the teacher’s settings, and its rows are asked again`,
   });
 }
 
@@ -51,7 +51,9 @@ export function withoutInterface(error: unknown, { baseUrl }: LedgerBatch): unkn
   if ((error as TeacherError).status !== 404) return error;
   return new TeacherSetupError(`${baseUrl} has no batch interface (HTTP 404)`, {
     status: 404,
-    hint: 'see that baseUrl is right, or leave batch out of the teacher’s settings',
+    hint:
+      'see that baseUrl is right, or ask without batch; OpenAI and Anthropic have batches, and of the servers that speak ' +
+      'OpenAI’s protocol those that answer /files and /batches',
   });
 }
 

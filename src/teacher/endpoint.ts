@@ -41,6 +41,8 @@ export interface Endpoint {
   readonly paid: boolean;
   /** Of a call as it will be made: by itself or in a batch. */
   readonly price: Price | undefined;
+  /** Of a call in a batch; undefined: not known. */
+  readonly batchPrice: Price | undefined;
 }
 
 const vendors = {
@@ -119,16 +121,17 @@ function money(
   url: URL,
   official: boolean,
   environment: Readonly<Record<string, string | undefined>>,
-): Pick<Endpoint, 'paid' | 'price'> {
-  if (!config.price && isLoopback(url.hostname)) return { paid: false, price: undefined };
+): Pick<Endpoint, 'paid' | 'price' | 'batchPrice'> {
+  const unknown = { price: undefined, batchPrice: undefined };
+  if (!config.price && isLoopback(url.hostname)) return { paid: false, ...unknown };
   const found = priceOf(config, official, environment['UNDERSTUDY_PRICES']?.trim());
-  if (!found) return { paid: true, price: undefined };
+  if (!found) return { paid: true, ...unknown };
   const { price } = found;
-  if (isFree(price)) return { paid: false, price: undefined };
-  if (!config.batch) return { paid: true, price };
+  if (isFree(price)) return { paid: false, ...unknown };
   const share = found.batchShare ?? (official ? priceList().batch[config.provider] : undefined);
-  if (share === undefined) warnOfFullPrice(config.model);
-  return { paid: true, price: priceTimes(price, share ?? 1) };
+  const batchPrice = share === undefined ? undefined : priceTimes(price, share);
+  if (config.batch && !batchPrice) warnOfFullPrice(config.model);
+  return { paid: true, price: config.batch ? (batchPrice ?? price) : price, batchPrice };
 }
 
 function priceOf(

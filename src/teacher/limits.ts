@@ -1,8 +1,11 @@
 /**
  * How many calls may run at once, and when the next may go. Rates that are known are kept by token buckets. What is not
- * known is found out as TCP finds out the width of a wire (Jacobson 1988): the window doubles while all goes well, is
- * halved when the server refuses (429, or overload), and grows by one a round from there. Refusals without an end make the
- * next call wait, twice as long each time, so that a closed door is knocked at and not stormed.
+ * known is found out as TCP finds out the width of a wire (Jacobson 1988): the window multiplies while all goes well, is
+ * cut when the server refuses (429, or overload), and grows slowly from there. It is cut by the share of calls that is
+ * refused (as in Alizadeh et al. 2010, "Data Center TCP", section 3): by a quarter where that is one in eight, halved in a
+ * storm. Fewer are taken for accidents: each of these calls waits as long as it was told to, the others go on. What is
+ * refused is not replaced by another call before one is answered; and refusals without an end make the next call wait,
+ * twice as long each time, so that a closed door is knocked at and not stormed.
  */
 import type { TokenUsage } from './teacher.ts';
 
@@ -25,6 +28,15 @@ export interface Ticket {
 }
 
 const firstWindow = 32;
+/** What an answer adds while nothing was ever refused: the window quadruples in a round trip. */
+const openingGrowth = 3;
+/** What a round trip adds to a window that was cut: one call, or this share of it. */
+const cautiousGrowth = 1 / 32;
+/** Calls by which a share of refusals is told: a window of them, at least so many. */
+const smallestSample = 64;
+const toleratedShare = 1 / 8;
+/** How long the place of a refused call stays empty where no other is answered. */
+const longestHoldMs = 500;
 const firstPauseMs = 500;
 const longestPauseMs = 30_000;
 
@@ -62,10 +74,18 @@ export class Limits {
   readonly #requests: Bucket | undefined;
   readonly #tokens: Bucket | undefined;
   #window: number;
-  /** Below it the window doubles each round, above it grows by one. */
+  /** Below it the window opens, above it grows cautiously. */
   #threshold = Number.POSITIVE_INFINITY;
   #cutMs = Number.NEGATIVE_INFINITY;
+  /** In the present sample, of calls that began since the last cut. */
+  #outcomes = 0;
+  #refusals = 0;
+  #isAnsweredSinceCut = false;
+  #isEverRefused = false;
   #refusedInARow = 0;
+  /** Refused calls whose places stay empty, and until when. */
+  #held = 0;
+  #heldUntilMs = Number.NEGATIVE_INFINITY;
   #closedUntilMs = Number.NEGATIVE_INFINITY;
 
   /** `most`: calls at once, whatever the server would take. */
@@ -86,8 +106,10 @@ export class Limits {
   /** 0: a call of so many tokens may go. Infinity: when a running one has come back. Else: not before so many ms. */
   waitMs(running: number, tokens: number, nowMs = performance.now()): number {
     if (running >= this.window) return Number.POSITIVE_INFINITY;
+    const isHeld = running + this.#held >= this.window;
     return Math.max(
       0,
+      isHeld ? this.#heldUntilMs - nowMs : 0,
       this.#closedUntilMs - nowMs,
       this.#requests?.waitMs(1, nowMs) ?? 0,
       this.#tokens?.waitMs(tokens, nowMs) ?? 0,
@@ -101,26 +123,61 @@ export class Limits {
   }
 
   /** The server answered: it has room. Tokens that were not used go back. */
-  answered({ tokens }: Ticket, usage: TokenUsage | undefined): void {
+  answered({ startedMs, tokens }: Ticket, usage: TokenUsage | undefined): void {
     if (usage) this.#tokens?.take(usage.inputTokens + usage.outputTokens - tokens);
     this.#refusedInARow = 0;
-    const growth = this.#window < this.#threshold ? 1 : 1 / this.#window;
-    this.#window = Math.min(this.#most, this.#window + growth);
+    this.#held = 0;
+    this.#window = Math.min(this.#most, this.#window + this.#growth);
+    this.#isAnsweredSinceCut = true;
+    if (startedMs >= this.#cutMs) this.#count();
   }
 
   /** The server had no room. Calls that were under way when the window was last cut say nothing new. */
   refused({ startedMs, tokens }: Ticket, nowMs = performance.now()): void {
     this.#tokens?.take(-tokens);
+    this.#isEverRefused = true;
     this.#refusedInARow += 1;
+    this.#held = nowMs < this.#heldUntilMs ? this.#held + 1 : 1;
+    this.#heldUntilMs = nowMs + longestHoldMs;
     if (startedMs >= this.#cutMs) {
-      this.#window = Math.max(1, this.#window / 2);
-      this.#threshold = this.#window;
-      this.#cutMs = nowMs;
+      this.#refusals += 1;
+      if (this.#refusals >= toleratedShare * this.#sampleSize) this.#cut(nowMs);
+      else this.#count();
     }
     const rounds = Math.floor(this.#refusedInARow / this.window);
     if (rounds === 0) return;
     const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(rounds - 1, 10));
     this.#closedUntilMs = Math.max(this.#closedUntilMs, nowMs + pauseMs);
+  }
+
+  /** What an answer adds to the window. */
+  get #growth(): number {
+    if (this.#window >= this.#threshold) return Math.max(1 / this.#window, cautiousGrowth);
+    return this.#isEverRefused ? 1 : openingGrowth;
+  }
+
+  get #sampleSize(): number {
+    return Math.max(smallestSample, this.window);
+  }
+
+  #count(): void {
+    this.#outcomes += 1;
+    if (this.#outcomes >= this.#sampleSize) this.#startSample();
+  }
+
+  #startSample(): void {
+    this.#outcomes = 0;
+    this.#refusals = 0;
+  }
+
+  #cut(nowMs: number): void {
+    const share = this.#refusals / (this.#outcomes + 1);
+    this.#window = Math.max(1, this.#window * Math.max(1 / 2, 1 - 2 * share));
+    // A server that answers nothing does not say how much it takes when it answers again.
+    if (this.#isAnsweredSinceCut) this.#threshold = this.#window;
+    this.#isAnsweredSinceCut = false;
+    this.#cutMs = nowMs;
+    this.#startSample();
   }
 
   /** A server that says it has none left is believed. */

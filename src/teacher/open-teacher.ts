@@ -1,6 +1,6 @@
 /**
- * From a configuration to a teacher. A teacher on our own decoder is opened by a function the caller gives: nothing in
- * this folder reaches the decoder, so that generation and judging work where no libtorch is.
+ * From a configuration to a teacher. A teacher on this machine is opened by a function the caller gives: nothing in this
+ * folder reaches a decoder, so that generation and judging work where no libtorch is.
  */
 import { z } from 'zod';
 import { priceSchema } from './prices.ts';
@@ -42,22 +42,41 @@ const vendorFields = {
     .optional(),
 };
 
+/** So that whoever asks for batches where there are none is told where there are some. */
+const noBatch = z
+  .literal(false, 'a teacher of this kind has no batch interface; openai, anthropic and openai-compatible have one')
+  .optional();
+
 const baseUrl = z.url({ protocol: /^https?$/, error: 'expected an address such as http://localhost:8000/v1' });
 
 export const teacherConfigSchema = z.discriminatedUnion('provider', [
   z.strictObject({ provider: z.literal('openai'), ...vendorFields, baseUrl: baseUrl.optional() }),
   z.strictObject({ provider: z.literal('anthropic'), ...vendorFields, baseUrl: baseUrl.optional() }),
   z.strictObject({ provider: z.literal('openai-compatible'), ...vendorFields, baseUrl }),
-  z.strictObject({ provider: z.literal('recorded'), files: z.array(z.string().min(1)).min(1) }),
+  z.strictObject({ provider: z.literal('recorded'), files: z.array(z.string().min(1)).min(1), batch: noBatch }),
   z.strictObject({
     provider: z.literal('local'),
     /** A model directory, or the embedded model. */
     model: z.string().min(1).default('builtin'),
+    batch: noBatch,
+  }),
+  z.strictObject({
+    provider: z.literal('gguf'),
+    /** A GGUF file, or the first of its parts; llama.cpp answers, through node-llama-cpp. */
+    model: z.string().min(1),
+    /** Tokens a prompt and its answer may have together. Default: 4096, or what the model was trained for if that is less. */
+    contextSize: z.int().min(1).optional(),
+    /** Answers decoded together; each has memory for a whole context. */
+    concurrency: z.int().min(1).max(256).default(4),
+    /** A built-in chat template or a Jinja file, in place of the file's own. */
+    template: z.string().min(1).optional(),
+    batch: noBatch,
   }),
 ]);
 
 export type TeacherConfig = z.output<typeof teacherConfigSchema>;
-export type LocalTeacherConfig = Extract<TeacherConfig, { provider: 'local' }>;
+/** Teachers on this machine. */
+export type LocalTeacherConfig = Extract<TeacherConfig, { provider: 'local' | 'gguf' }>;
 
 /** Sends nothing yet (`Teacher.probe` does). The caller closes the teacher. */
 export async function openTeacher(
@@ -68,6 +87,7 @@ export async function openTeacher(
     case 'recorded':
       return openRecorded(...config.files);
     case 'local':
+    case 'gguf':
       return openLocal(config);
     default:
       return openVendor(config);

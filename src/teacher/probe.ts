@@ -1,7 +1,8 @@
 /**
  * Asks a vendor for its list of models before any work: is it there, does it take the key, does it know the model. Costs
- * nothing. A server without such a list (404, 405) counts as reachable; whether it knows the model shows at the first
- * call. Every failure is a TeacherSetupError that names the address without credentials.
+ * nothing. A server without such a list (404, 405) counts as reachable, and so does a compatible one that fails at it
+ * (500); whether it knows the model shows at the first call. Every failure is a TeacherSetupError that names the address
+ * without credentials.
  */
 import { InterruptedError, TeacherSetupError } from '../base/errors.ts';
 import { nearestName } from '../base/nearest.ts';
@@ -43,6 +44,8 @@ function judgeStatus(endpoint: Endpoint, { status, body }: Reply): void {
     throw new TeacherSetupError(message, { status, hint: setupHint(status, endpoint) });
   // 429 is an answer of someone who is there; 501 is 405 by another name.
   if (status < 500 || status === 501) return;
+  // Servers that answer well can fail at their list: `transformers serve` does where no hub cache is.
+  if (status === 500 && endpoint.provider === 'openai-compatible') return;
   throw new TeacherSetupError(message, { status, hint: 'the server is there but not working; run again when it does' });
 }
 

@@ -69,6 +69,8 @@ export interface Teacher {
   readonly paid: boolean;
   /** undefined: the price is not known (and is never guessed). Unpaid teachers have none. */
   readonly price: Price | undefined;
+  /** Of a call in a batch, whether or not `batches` are used; undefined: not known, or there are none. */
+  readonly batchPrice?: Price | undefined;
   /** How many requests one `ask` takes at most: 1 over HTTP, more on a local decoder, which computes them as one batch. */
   readonly batchSize: number;
   /** How many `ask` calls may be in flight at once. */

@@ -54,13 +54,13 @@ export function connectionError(name: string, endpoint: Endpoint, code: string):
   });
 }
 
-/** The server's words: its `error.message` where there is one, else the start of its body. */
+/** The server's words: its `error.message` or `detail` (FastAPI's) where there is one, else the start of its body. */
 export function quote(body: string): string {
   let said = body;
   try {
-    const parsed = JSON.parse(body) as { error?: { message?: unknown } | string; message?: unknown };
-    const { error } = parsed;
-    const found = typeof error === 'string' ? error : (error?.message ?? parsed.message);
+    const parsed = JSON.parse(body) as { error?: { message?: unknown } | string; message?: unknown; detail?: unknown };
+    const { error, message, detail } = parsed;
+    const found = typeof error === 'string' ? error : (error?.message ?? message ?? detail);
     if (typeof found === 'string') said = found;
   } catch {
     // Not JSON: a proxy's page, or nothing.

@@ -46,6 +46,7 @@ export function openVendor(config: VendorConfig): Teacher {
     model: endpoint.model,
     paid: endpoint.paid,
     price: endpoint.price,
+    batchPrice: endpoint.batchPrice,
     batchSize: 1,
     concurrency: config.concurrency,
     rates: { requestsPerMinute: config.requestsPerMinute, tokensPerMinute: config.tokensPerMinute },

@@ -67,8 +67,11 @@ const alpaca = `{% for message in messages -%}
 {% endfor -%}
 {% if add_generation_prompt %}{{ '\\n\\n### Response:' }}{% endif %}`;
 
+/** What a template may write by name. */
+export type SpecialTokens = Pick<Tokenizer, 'bosToken' | 'eosToken' | 'padToken' | 'addsBos'>;
+
 /** A template from its Jinja text. Throws ConfigError where the text is not a template. */
-export function createChatTemplate(source: string, name: string, tokenizer: Tokenizer): ChatTemplate {
+export function createChatTemplate(source: string, name: string, tokenizer: SpecialTokens): ChatTemplate {
   let template: Template;
   try {
     template = new Template(source);
@@ -103,6 +106,11 @@ export function loadChatTemplate(folder: string, tokenizer: Tokenizer, setting?:
     const { source, name } = findTemplate(folder);
     return createChatTemplate(source, name, tokenizer);
   }
+  return chosenTemplate(setting, tokenizer);
+}
+
+/** A built-in template by name, or a Jinja file by path. */
+export function chosenTemplate(setting: string, tokenizer: SpecialTokens): ChatTemplate {
   if (builtinTemplates.includes(setting as BuiltinTemplate))
     return createBuiltinTemplate(setting as BuiltinTemplate, tokenizer);
   if (!existsSync(setting)) {
@@ -114,7 +122,7 @@ export function loadChatTemplate(folder: string, tokenizer: Tokenizer, setting?:
   return createChatTemplate(readText(setting), basename(setting), tokenizer);
 }
 
-function createBuiltinTemplate(name: BuiltinTemplate, tokenizer: Tokenizer): ChatTemplate {
+function createBuiltinTemplate(name: BuiltinTemplate, tokenizer: SpecialTokens): ChatTemplate {
   if (name === 'alpaca' && tokenizer.eosToken === undefined)
     throw new ConfigError('chat template alpaca ends answers with the eos token, and the tokenizer has none', {
       hint: 'set eos_token in tokenizer_config.json',

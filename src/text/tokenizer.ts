@@ -122,7 +122,7 @@ export function loadTokenizer(folder: string): Tokenizer {
  * is, or until `flush`. The pieces joined are `decode` of all ids.
  */
 export class StreamDecoder {
-  readonly #tokenizer: Tokenizer;
+  readonly #tokenizer: Pick<Tokenizer, 'decode'>;
   readonly #options: { readonly skipSpecialTokens: boolean };
   /**
    * Tokens whose text is out, then tokens held back. The former are kept because some decoders treat the first token
@@ -131,7 +131,7 @@ export class StreamDecoder {
   #window: number[] = [];
   #numOut = 0;
 
-  constructor(tokenizer: Tokenizer, options: { readonly skipSpecialTokens?: boolean } = {}) {
+  constructor(tokenizer: Pick<Tokenizer, 'decode'>, options: { readonly skipSpecialTokens?: boolean } = {}) {
     this.#tokenizer = tokenizer;
     this.#options = { skipSpecialTokens: options.skipSpecialTokens ?? true };
   }

@@ -6,11 +6,13 @@ import { expectedText, requestHash } from '../teacher/fault-server/start.mjs';
 
 /**
  * @typedef {ReturnType<typeof import('./read-ledger.mjs').readLedger>} LedgerRows
+ * @typedef {readonly { hash: string, outcome: string }[]} BatchRows of a batch; batches in the order they were made in
  * @param {{ instructions: string[], maxTokens: number, concurrency: number, killed: { at: number, ledger: LedgerRows }[],
  *   printed: { rows: number, rejected: object }, written: { messages: { role: string, content: string }[] }[],
- *   ledger: LedgerRows, events: Record<string, any>[], counts: Record<string, any> }} job
+ *   ledger: LedgerRows, events: Record<string, any>[], counts: Record<string, any>, batches?: BatchRows[] }} job
  */
-export function judge({ instructions, maxTokens, concurrency, killed, printed, written, ledger, events, counts }) {
+export function judge(job) {
+  const { instructions, maxTokens, concurrency, killed, printed, written, ledger, events, counts, batches = [] } = job;
   const bodies = instructions.map((content) => {
     const messages = [{ role: 'user', content }];
     return { model: 'test-model', messages, max_tokens: maxTokens, temperature: 0 };
@@ -56,6 +58,7 @@ export function judge({ instructions, maxTokens, concurrency, killed, printed, w
     server: { delivered, torn: counts.torn, asked: counts.asked, duplicates: counts.duplicates, faults: counts.faults },
     stored,
     lost: delivered - stored,
+    ...(batches.length > 0 && { batches: describeBatches(batches, counts) }),
     oldestLostMs: oldestLost(wholes, killed, inFlight),
     checks: {
       everyRowIsWritten: written.length === bodies.length && bodies.every(isWritten),
@@ -68,8 +71,33 @@ export function judge({ instructions, maxTokens, concurrency, killed, printed, w
       nothingIsChargedAgain: counts.chargedAgain === 0 || counts.chargedAgain,
       inFlightAtMostConcurrency: counts.batchRows > 0 || inFlightAtKills.every((count) => count <= concurrency),
       everyWaitWasHeeded: impatient.length === 0 || impatient.slice(0, 5),
-      faultsHappened: Object.keys(counts.faults).length > 0,
+      faultsHappened:
+        Object.keys(counts.faults).length > 0 || batches.flat().some(({ outcome }) => outcome !== 'served'),
+      ...(batches.length > 0 && checkBatches(batches, delivered, stored, ledger)),
     },
+  };
+}
+
+/** @param {readonly BatchRows[]} batches @param {Record<string, any>} counts */
+function describeBatches(batches, counts) {
+  /** @type {Record<string, number>} */
+  const outcomes = {};
+  for (const { outcome } of batches.flat()) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  return { rows: batches.map((rows) => rows.length), outcomes, controlFaults: counts.controlFaults };
+}
+
+/** @param {readonly BatchRows[]} batches @param {number} delivered @param {number} stored @param {LedgerRows} ledger */
+function checkBatches(batches, delivered, stored, ledger) {
+  const last = new Map();
+  const submittedAgain = [];
+  for (const { hash, outcome } of batches.flat()) {
+    if (last.get(hash) === 'served') submittedAgain.push(hash);
+    last.set(hash, outcome);
+  }
+  const inDoubt = [...ledger.values()].filter(({ state }) => state === 'sent').length;
+  return {
+    onlyWhatFailedOrExpiredIsSubmittedAgain: submittedAgain.length === 0 || submittedAgain.slice(0, 5),
+    servedIsStoredOrInDoubt: delivered === stored + inDoubt || { delivered, stored, inDoubt },
   };
 }
 

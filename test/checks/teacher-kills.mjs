@@ -3,7 +3,7 @@
  * killed at random moments, then run to its end. Nothing may be lost, nothing bought twice but what was under way.
  *
  *   node test/checks/teacher-kills.mjs [--rows 10000] [--kills 5] [--concurrency 64] [--seed 1] [--root FOLDER]
- *     [--faults JSON] [--within MS] [-- flags of `generate answers`]
+ *     [--faults JSON] [--within MS] [-- flags of `generate answers`, such as --batch]
  *
  * Prints a summary as JSON; exit code 1 where a check fails. `--root`: a folder with `understudy` and `dist`, for a test
  * that compiles its own; else this checkout, built first. Random moments follow from the seed: as counts of answers, or,
@@ -12,7 +12,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -37,17 +37,14 @@ const { values, positionals: flags } = parseArgs({
 const [rows, kills, concurrency, seed] = [values.rows, values.kills, values.concurrency, values.seed].map(Number);
 const root = values.root ?? checkout;
 
-/**
- * Each request meets three faults at most, so that every row has its answer within the caller's six attempts. Few of them
- * are refusals outside of storms: they would narrow the caller's window until little was under way at the kills.
- */
+/** Each request meets three faults at most, so that every row has its answer within the caller's six attempts. */
 const faults = {
   latencyMs: 40,
   jitterMs: 60,
   shares: {
-    rateLimited: 0.004,
-    error503: 0.002,
-    error529: 0.002,
+    rateLimited: 0.03,
+    error503: 0.015,
+    error529: 0.015,
     error500: 0.02,
     error502: 0.02,
     resetBefore: 0.01,
@@ -140,12 +137,22 @@ async function main() {
     ledger: readLedger(ledgerFile),
     events: server.events(),
     counts: await server.counts(),
+    batches: readBatches(`${state}.files`),
   });
   await server.stop();
   const seconds = Math.round((Date.now() - startedAt) / 1000);
   console.log(JSON.stringify({ ...summary, runs: killed.length + ends.length, seconds }, null, 2));
   return Object.values(summary.checks).every((check) => check === true) ? 0 : 1;
 }
+
+/** Rows of each batch with what became of them, in the order the batches were made in. */
+const readBatches = (files) =>
+  existsSync(files)
+    ? readdirSync(files)
+        .filter((name) => name.endsWith('.rows'))
+        .sort()
+        .map((name) => lines(join(files, name)))
+    : [];
 
 const lines = (file) =>
   readFileSync(file, 'utf8')

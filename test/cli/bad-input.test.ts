@@ -67,6 +67,22 @@ const cases: [string, string[], RegExp[]][] = [
     [/no such file.*absent\.jsonl/],
   ],
   [
+    'a judge whose GGUF file is missing',
+    [
+      'run',
+      write(
+        'gguf.yaml',
+        demo.replace('judge: { provider: local, model: builtin }', 'judge: { provider: gguf, model: absent.gguf }'),
+      ),
+    ],
+    [/no such file: absent\.gguf/, /GGUF file/],
+  ],
+  [
+    'a teacher that is no GGUF file',
+    ['generate', 'answers', '--data', goodData, '--provider', 'gguf', '--model', goodData, '--out', join(scratch, 'g')],
+    [/expected a GGUF file/],
+  ],
+  [
     'unequal counts',
     ['evaluate', 'rouge', '--answers', goodData, '--references', write('two.json', '[{"output":"a"},{"output":"b"}]')],
     [/1.*2/],

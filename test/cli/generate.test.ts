@@ -87,8 +87,15 @@ describe('generate answers', () => {
         .join('\n'),
     );
     const words = ['generate', 'answers', '--data', tasks, '--provider', 'recorded', '--recorded', recorded];
-    const good = await understudy([...words, '--out', join(scratch, 'recorded'), '--json']);
+    const good = await understudy([...words, '--out', join(scratch, 'recorded'), '--card', '--json']);
     expect(JSON.parse(good.stdout)).toMatchObject({ rows: 3, rejected: {} });
+    const card = readFileSync(join(scratch, 'recorded', 'README.md'), 'utf8');
+    expect(card).toContain('path: "data.jsonl"');
+    expect(card).toContain('| recorded:recorded.jsonl | 3 |');
+    expect(card).toContain('| answered | 3 | nothing | 0 |');
+    expect(card).toMatch(/asked for between \d{4}-\d\d-\d\d and \d{4}-\d\d-\d\d\./);
+    const over = await understudy([...words, '--out', join(scratch, 'x'), '--card', join(scratch, 'x', 'data.jsonl')]);
+    expect([over.code, over.stderr]).toEqual([2, expect.stringContaining('--card and data are the same file')]);
     const bad = await understudy([...words, '--cut', 'shorter', '--out', join(scratch, 'bad')]);
     expect(bad.code).toBe(2);
     expect(bad.stderr).toContain('cut');
@@ -98,8 +105,9 @@ describe('generate answers', () => {
 describe('generate translate', () => {
   it('translates the tasks, never the answers, and answers them in their new language', async () => {
     const out = join(scratch, 'chinese');
+    const card = join(scratch, 'chinese.md');
     const words = ['generate', 'translate', '--data', tasks, '--to', 'zh', ...teacher(), '--out', out, '--json'];
-    const { code, stdout, stderr } = await understudy(words);
+    const { code, stdout, stderr } = await understudy([...words, '--card', card]);
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ translated: 3, untranslated: {}, rows: 2, rejected: { empty: 1 } });
     const rows = rowsOf('chinese', 'data.jsonl');
@@ -109,6 +117,14 @@ describe('generate translate', () => {
     ]);
     expect(rows[0].language).toBe('zh');
     expect(rows[0].provenance.calls).toHaveLength(2); // the translation's and the answer's
+    const text = readFileSync(card, 'utf8');
+    for (const said of [
+      'path: "chinese/data.jsonl"',
+      '| translation | 3 | nothing | 0 |',
+      '| answers | 3 | empty | 1 |',
+      'Prompts: translate-task (version 1)',
+    ])
+      expect(text).toContain(said);
   });
 
   it('refuses a language there is none of before anybody is asked', async () => {

@@ -301,7 +301,7 @@ describe.each(['openai', 'anthropic'] as const)('%s', (protocol) => {
     server.batches.length = 0;
     const missing = (await ask(numbered(2), teacher).catch((error: unknown) => error)) as TeacherSetupError;
     expect(missing).toBeInstanceOf(TeacherSetupError);
-    expect(missing.hint).toContain('batch: {forget: [batch_1]}');
+    expect(missing.hint).toContain('--forget-batches batch_1, or batch: {forget: [batch_1]}');
     expect(ledger.spent().awaitedCalls).toBe(2);
     const told = open(protocol, { batch: { forget: ['batch_1'] }, price: halfPrice });
     const done = ask(numbered(2), told);

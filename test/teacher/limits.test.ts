@@ -1,36 +1,89 @@
 import { describe, expect, it, test } from 'vitest';
+import { Rng } from '../../src/base/rng.ts';
 import { Limits, rateHints } from '../../src/teacher/limits.ts';
 
 const usage = (inputTokens: number, outputTokens: number) => ({ inputTokens, outputTokens });
 
 describe('the window', () => {
-  it('begins at 32 or what is allowed, doubles a round while all goes well, and ends at what is allowed', () => {
+  const answer = (limits: Limits, count: number, nowMs = 0) => {
+    for (let i = 0; i < count; i++) limits.answered(limits.start(1, nowMs), undefined);
+  };
+  const refuse = (limits: Limits, count: number, nowMs: number) => {
+    for (let i = 0; i < count; i++) limits.refused(limits.start(1, nowMs), nowMs);
+  };
+
+  it('begins at 32 or what is allowed, quadruples a round trip while nothing is refused, and ends at what is allowed', () => {
     expect(new Limits(8, {}, 0).window).toBe(8);
-    const limits = new Limits(100, {}, 0);
-    const round = () => {
+    const limits = new Limits(600, {}, 0);
+    const seen = [limits.window];
+    for (let i = 0; i < 4; i++) {
       const tickets = Array.from({ length: limits.window }, () => limits.start(1, 0));
       for (const ticket of tickets) limits.answered(ticket, undefined);
-    };
-    const seen = [limits.window];
-    for (let i = 0; i < 3; i++) {
-      round();
       seen.push(limits.window);
     }
-    expect(seen).toEqual([32, 64, 100, 100]);
-    expect(limits.waitMs(100, 1, 0)).toBe(Number.POSITIVE_INFINITY);
-    expect(limits.waitMs(99, 1, 0)).toBe(0);
+    expect(seen).toEqual([32, 128, 512, 600, 600]);
+    expect(limits.waitMs(600, 1, 0)).toBe(Number.POSITIVE_INFINITY);
+    expect(limits.waitMs(599, 1, 0)).toBe(0);
   });
 
-  it('is halved once for all calls of one round that are refused, then grows by one a round', () => {
+  it('opens half as fast after the first refusal, which alone cuts nothing', () => {
+    const limits = new Limits(600, {}, 0);
+    refuse(limits, 1, 0);
+    expect(limits.window).toBe(32);
+    answer(limits, 32);
+    expect(limits.window).toBe(64);
+  });
+
+  it('is cut by a quarter at the eighth refusal of 64 calls, not at the seventh, and grows slowly from there', () => {
     const limits = new Limits(64, {}, 0);
-    const tickets = Array.from({ length: 32 }, () => limits.start(1, 0));
-    limits.refused(tickets[0]!, 10);
-    limits.refused(tickets[1]!, 11); // under way when the window was cut
+    answer(limits, 64); // a sample is full
+    expect(limits.window).toBe(64);
+    refuse(limits, 7, 1);
+    answer(limits, 57, 1); // and another, with 7 refusals
+    expect(limits.window).toBe(64);
+    answer(limits, 56, 2);
+    refuse(limits, 8, 2); // 8 of 64
+    expect(limits.window).toBe(48);
+    answer(limits, 31, 3); // a 32nd each
+    expect(limits.window).toBe(48);
+    answer(limits, 1, 3);
+    expect(limits.window).toBe(49);
+  });
+
+  it('is halved once for all calls of a round trip that meets a storm, and opens again when the storm is over', () => {
+    const limits = new Limits(64, {}, 0);
+    answer(limits, 16); // 32 + 3 · 16, at most 64
+    const tickets = Array.from({ length: 64 }, () => limits.start(1, 0));
+    limits.answered(tickets.pop()!, undefined);
+    for (const ticket of tickets.splice(0, 7)) limits.refused(ticket, 10);
+    expect(limits.window).toBe(64);
+    limits.refused(tickets.pop()!, 10); // 8 of 25: 16 and one were answered
+    expect(limits.window).toBe(32);
+    for (const ticket of tickets) limits.refused(ticket, 11); // under way when the window was cut
+    expect(limits.window).toBe(32);
+    refuse(limits, 8, 20);
     expect(limits.window).toBe(16);
-    for (let i = 0; i < 17; i++) limits.answered(limits.start(1, 20), undefined);
-    expect(limits.window).toBe(17);
-    limits.refused(limits.start(1, 20), 21);
+    refuse(limits, 8, 30);
     expect(limits.window).toBe(8);
+    // Nothing was answered between these cuts: up to what the first one left, the window doubles a round trip.
+    answer(limits, 24, 40);
+    expect(limits.window).toBe(32);
+    answer(limits, 16, 50);
+    expect(limits.window).toBe(32);
+    answer(limits, 17, 60); // then it grows by one
+    expect(limits.window).toBe(33);
+  });
+
+  it('leaves the place of a refused call empty until one is answered, half a second at the longest', () => {
+    const limits = new Limits(8, {}, 0);
+    limits.refused(limits.start(1, 0), 100);
+    expect(limits.waitMs(7, 1, 100)).toBe(500);
+    expect(limits.waitMs(6, 1, 100)).toBe(0);
+    expect(limits.waitMs(7, 1, 600)).toBe(0);
+    limits.refused(limits.start(1, 0), 700);
+    expect(limits.waitMs(7, 1, 700)).toBe(500);
+    answer(limits, 1, 700);
+    expect(limits.waitMs(7, 1, 700)).toBe(0);
   });
 
   it('makes the next call wait twice as long each round that is refused whole, up to 30 s, until one is answered', () => {
@@ -47,6 +100,76 @@ describe('the window', () => {
     limits.answered(limits.start(1, nowMs), undefined);
     limits.refused(limits.start(1, nowMs + 1), nowMs + 1);
     expect(limits.waitMs(0, 1, nowMs + 1)).toBe(500);
+  });
+});
+
+describe('against a server that answers in 80 to 120 ms and refuses in 10', () => {
+  /** Sixty seconds by a clock of their own. `isRefused`: by the calls at the server, and the time. */
+  function minute(most: number, isRefused: (underWay: number, nowMs: number) => boolean) {
+    const limits = new Limits(most, {}, 0);
+    const rng = new Rng('answers');
+    const ends: { readonly atMs: number; readonly end: () => void }[] = [];
+    const sums = { answered: 0, refused: 0, windowMs: 0 };
+    let [nowMs, running, underWay] = [0, 0, 0];
+    const later = (ms: number, end: () => void) => ends.push({ atMs: nowMs + ms, end });
+    while (nowMs < 60_000) {
+      let waitMs = limits.waitMs(running, 1, nowMs);
+      for (; waitMs <= 0; waitMs = limits.waitMs(running, 1, nowMs)) {
+        const ticket = limits.start(1, nowMs);
+        running += 1;
+        if (isRefused(underWay, nowMs)) {
+          later(10, () => {
+            running -= 1;
+            sums.refused += 1;
+            limits.refused(ticket, nowMs);
+          });
+          continue;
+        }
+        underWay += 1;
+        later(80 + 40 * rng.uniform(), () => {
+          running -= 1;
+          underWay -= 1;
+          sums.answered += 1;
+          limits.answered(ticket, undefined);
+        });
+      }
+      const atMs = ends.reduce((soonest, end) => Math.min(soonest, end.atMs), nowMs + waitMs);
+      sums.windowMs += limits.window * (atMs - nowMs);
+      nowMs = atMs;
+      for (let i = ends.length - 1; i >= 0; i--) if ((ends[i]?.atMs ?? 0) <= nowMs) ends.splice(i, 1)[0]?.end();
+    }
+    const { answered, refused, windowMs } = sums;
+    return { window: windowMs / 60_000, share: refused / (refused + answered), perSecond: answered / 60 };
+  }
+
+  it('refusals by accident, 6 in 100, leave most of the window open', () => {
+    const rng = new Rng('accidents');
+    const { window, share } = minute(64, () => rng.uniform() < 0.06);
+    expect(share).toBeCloseTo(0.06, 1);
+    expect(window).toBeGreaterThan(40); // 4.7 of 64 when each of them halved it
+  });
+
+  it('the width of the server is found and kept to', () => {
+    for (const [most, width] of [
+      [64, 40],
+      [512, 100],
+    ] as const) {
+      const { window, share, perSecond } = minute(most, (underWay) => underWay >= width);
+      expect(window).toBeGreaterThan(0.75 * width);
+      expect(window).toBeLessThan(1.05 * width);
+      expect(share).toBeLessThan(0.03);
+      expect(perSecond).toBeGreaterThan(7.5 * width); // of 10 at the most
+    }
+    const narrow = minute(64, (underWay) => underWay >= 4);
+    expect(narrow.window).toBeLessThan(6);
+    expect(narrow.perSecond).toBeGreaterThan(32);
+  });
+
+  it('storms of 0.7 s every 5 s cost few calls, and a server that wakes up late is filled', () => {
+    expect(minute(64, (_, nowMs) => nowMs % 5000 > 4300).share).toBeLessThan(0.06);
+    const late = minute(256, (_, nowMs) => nowMs < 5000);
+    expect(late.share).toBeLessThan(0.01);
+    expect(late.window).toBeGreaterThan(120); // it learned in the first seconds that the server takes nothing
   });
 });
 

@@ -146,6 +146,9 @@ test('the schema is strict, fills defaults in, and takes no key for the name of 
     { provider: 'openai', model: 'm', batch: { maxRequests: 0 } },
     { provider: 'openai', model: 'm', price: { inputUsdPerMillion: 1, outputUsdPerMillion: 1, batch: 2 } },
     { provider: 'recorded' },
+    { provider: 'gguf' },
+    { provider: 'gguf', model: 'x.gguf', contextSize: 0 },
+    { provider: 'gguf', model: 'x.gguf', batch: true },
     { provider: 'parrot' },
   ];
   for (const value of wrong) expect(teacherConfigSchema.safeParse(value).success, JSON.stringify(value)).toBe(false);
@@ -162,7 +165,15 @@ test('local teachers are opened by the caller, recorded ones here', async () => 
     return local;
   });
   expect(opened).toBe(local);
-  expect(asked).toEqual([{ provider: 'local', model: '/models/x' }]);
+  const gguf = parse({ provider: 'gguf', model: 'x.gguf', contextSize: 512, template: 'chatml' });
+  await openTeacher(gguf, async (config) => {
+    asked.push(config);
+    return local;
+  });
+  expect(asked).toEqual([
+    { provider: 'local', model: '/models/x' },
+    { provider: 'gguf', model: 'x.gguf', contextSize: 512, template: 'chatml', concurrency: 4 },
+  ]);
   const file = join(temporaryFolder(), 'r.jsonl');
   writeFileSync(file, '{"instruction":"I","output":"O"}\n');
   expect(await open({ provider: 'recorded', files: [file] })).toMatchObject({

@@ -169,10 +169,12 @@ test('429 of an empty account does not pass with time', async () => {
 
 test('500, and 400 with the server’s words', async () => {
   expect(await askWith({ kind: 'status', status: 500 })).toMatchObject({ status: 500, retryable: true });
-  const body = JSON.stringify({ error: { message: 'prompt too long' } });
-  const error = await askWith({ kind: 'status', status: 400, body });
-  expect(error).toMatchObject({ status: 400, retryable: false });
-  expect(error.message).toContain('prompt too long');
+  for (const body of [{ error: { message: 'prompt too long' } }, { detail: 'prompt too long' }]) {
+    await server?.close();
+    const error = await askWith({ kind: 'status', status: 400, body: JSON.stringify(body) });
+    expect(error).toMatchObject({ status: 400, retryable: false });
+    expect(error.message).toMatch(/: prompt too long$/);
+  }
 });
 
 test('502 with a proxy’s page', async () => {
@@ -233,11 +235,11 @@ test('a server that repeats the key in its answer does not get it into text or r
   expect(answer).toMatchObject({ text: 'key [redacted]', raw: { id: 'x' } });
 });
 
-test('probe: a list, a list without the model, no list, and 405 are all reachable for a compatible server', async () => {
+test('probe: a list, a list without the model, no list, 405 and a failing list are all reachable for a compatible server', async () => {
   await (await start()).probe();
   await server?.close();
   await (await start({}, { model: 'unlisted' })).probe();
-  for (const status of [404, 405]) {
+  for (const status of [404, 405, 500]) {
     await server?.close();
     await (await start({ models: { status, body: 'nope' } })).probe();
   }
@@ -263,6 +265,9 @@ test.each([401, 403])('probe: %i names the variable and not the key', async (sta
 test('probe: a broken server and a web page are no teachers', async () => {
   const broken = await start({ models: { status: 503, body: '' } });
   await expect(broken.probe()).rejects.toBeInstanceOf(TeacherSetupError);
+  await server?.close();
+  const vendor = await start({ models: { status: 500, body: '' } }, { provider: 'openai' });
+  await expect(vendor.probe()).rejects.toBeInstanceOf(TeacherSetupError);
   await server?.close();
   const page = await start({ models: { status: 200, body: '<!doctype html>' } });
   await expect(page.probe()).rejects.toThrow(/expected JSON/);
