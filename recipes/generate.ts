@@ -14,7 +14,7 @@ import type { RunContext } from './context.ts';
 import type { GenerateConfig } from './generate-config.ts';
 import { type MadeData, writeMadeData } from './made-data.ts';
 import { assertMaySpend, plannedGeneration } from './quote.ts';
-import { instancesOf, plannedSelfInstruct } from './self-instruct.ts';
+import { instancesOf } from './self-instruct.ts';
 import { shownExamples } from './shown-examples.ts';
 
 export async function run(
@@ -25,8 +25,7 @@ export async function run(
 ): Promise<MadeData> {
   const { ledger, budgetUsd, signal, progress } = context;
   const teacher = await context.teacher(config.teacher);
-  const planned = config.style === 'self-instruct' ? plannedSelfInstruct : plannedGeneration;
-  assertMaySpend([{ teacher, calls: planned(config, seeds, teacher) }], context);
+  assertMaySpend([{ teacher, calls: plannedGeneration(config, seeds, teacher) }], context);
   const ask = { teacher, ledger, budgetUsd, signal };
   const conversations = [];
   const rejects = [];

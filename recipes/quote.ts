@@ -17,6 +17,7 @@ import type { RunContext } from './context.ts';
 import { chooseQuestions } from './evaluate.ts';
 import type { AnswerConfig, GenerateConfig } from './generate-config.ts';
 import type { RunConfig } from './run-config.ts';
+import { plannedSelfInstruct } from './self-instruct.ts';
 import { shownExamples } from './shown-examples.ts';
 
 export interface PlannedCalls {
@@ -74,6 +75,7 @@ export async function plannedAnswers(
 const promptTokens = 1024;
 
 export function plannedGeneration(config: GenerateConfig, seeds: readonly Seed[], teacher: Teacher): PlannedCalls[] {
+  if (config.style === 'self-instruct') return plannedSelfInstruct(config, seeds, teacher);
   const { model } = teacher;
   return config.languages.flatMap((language) => {
     const plan = { ...config, seeds, language, model, maxTokens: config.instructionTokens };

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { RunContext } from '../../recipes/context.ts';
 import { run } from '../../recipes/generate.ts';
 import { generateSchema } from '../../recipes/generate-config.ts';
-import { plannedSelfInstruct } from '../../recipes/self-instruct.ts';
+import { plannedGeneration } from '../../recipes/quote.ts';
 import { assetsFolder } from '../../src/base/paths.ts';
 import { readSeeds } from '../../src/data/formats.ts';
 import { Ledger } from '../../src/teacher/ledger.ts';
@@ -48,7 +48,7 @@ it('is quoted as an upper bound of all three kinds of calls, and nothing is aske
     engine: () => Promise.reject(new Error('no engine is needed')),
     teacher: async () => teacher,
   });
-  const planned = plannedSelfInstruct(config, seeds, teacher);
+  const planned = plannedGeneration(config, seeds, teacher);
   expect(planned.map(({ calls }) => calls)).toEqual([12, 2, 24]);
   await expect(run(config, seeds, folder, context(false))).rejects.toThrow(/costs money: 38 calls/);
   expect(requests).toEqual([]);
