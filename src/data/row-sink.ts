@@ -3,7 +3,7 @@
  * name says what is in it: `.jsonl`, `.json` (an array) or `.parquet`, the first two with `.gz` or `.zst` behind.
  */
 import { once } from 'node:events';
-import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
@@ -61,8 +61,9 @@ const pieceLength = 2 ** 16;
 async function openTextSink(target: string, container: 'array' | 'lines'): Promise<RowSink> {
   const temporary = temporaryName(target);
   const compression = compressionOfName(target);
-  const file = createWriteStream(temporary, { flags: 'wx' });
   const compressor = compression && (await createCompressor(compression));
+  // Opened here and now: a stream opens its file later, perhaps after `abort` has looked for it.
+  const file = createWriteStream(temporary, { fd: openSync(temporary, 'wx') });
   const head: Writable = compressor ?? file;
   const done = compressor ? pipeline(compressor, file) : finished(file);
   // Whoever writes or commits next gets it.

@@ -36,6 +36,16 @@ describe('a sink', () => {
     expect(readdirSync(join(file, '..'))).toEqual([name]);
   });
 
+  test('given up at once, leaves nothing, also later', async () => {
+    const folder = temporaryFolder();
+    for (let i = 0; i < 50; i++) {
+      const work = withSinks([[join(folder, `${i}.jsonl`), 'lines']], () => Promise.reject(new Error('bad input')));
+      await expect(work).rejects.toThrow('bad input');
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   test('arrays are written as JSON.stringify does, lines one row each', async () => {
     const folder = temporaryFolder();
     await writeAll(join(folder, 'a.json'), 'lines');
