@@ -16,7 +16,11 @@ export function readLedger(file) {
     const copy = join(folder, 'ledger.sqlite');
     for (const part of ['', '-wal']) if (existsSync(file + part)) copyFileSync(file + part, copy + part);
     const database = new Database(copy);
-    const rows = database.prepare('SELECT state, request, answer, attempts, finished_at FROM calls').all();
+    const isMade = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'calls'").all().length > 0;
+    // A process that was killed before its first row may not have come to making the table.
+    const rows = isMade
+      ? database.prepare('SELECT state, request, answer, attempts, finished_at FROM calls').all()
+      : [];
     database.close();
     return new Map(rows.map((row) => [hashOf(row.request), toRow(row)]));
   } finally {

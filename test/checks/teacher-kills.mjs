@@ -7,8 +7,8 @@
  *
  * Prints a summary as JSON; exit code 1 where a check fails. `--root`: a folder with `understudy` and `dist`, for a test
  * that compiles its own; else this checkout, built first. Random moments follow from the seed: as counts of answers, or,
- * with `--within` (for batches, whose answers come all at once), as times since a run's start. `--faults` are added to
- * those below.
+ * with `--within` (for batches, whose answers come all at once), as times since a run's start and, every second time, since
+ * a batch was done. `--faults` are added to those below.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -60,6 +60,8 @@ const faults = {
   storm: { everyMs: 5000, forMs: 500 },
 };
 const maxTokens = 64;
+/** Less than it takes to collect a batch and wait for the next. */
+const collectingMs = 1000;
 /** The command ends with exit code 1 where rows were left without an answer, and is run again, as its message says. */
 const mostRuns = 5;
 
@@ -100,6 +102,12 @@ const since = (ms) => async (isOver) => {
   await sleep(ms);
   while (!isOver() && !existsSync(ledgerFile)) await sleep(10);
 };
+/** Resolves so long after more rows of batches were served: while they are collected. */
+const afterBatch = (server, ms) => async (isOver) => {
+  const { batchRows } = await server.counts();
+  while (!isOver() && (await server.counts()).batchRows === batchRows) await sleep(10);
+  await sleep(ms);
+};
 const never = () => new Promise(() => {});
 
 async function main() {
@@ -117,7 +125,12 @@ async function main() {
   for (let k = 0; k < kills; k++) {
     const answers = Math.ceil((rows * (k + 0.2 + 0.8 * chance(seed, 'kill', k))) / (kills + 1));
     const moment = chance(seed, 'moment', k);
-    const until = values.within ? since(Number(values.within) * moment) : after(server, answers, 100 * moment);
+    const until =
+      values.within === undefined
+        ? after(server, answers, 100 * moment)
+        : k % 2 === 0
+          ? since(Number(values.within) * moment)
+          : afterBatch(server, collectingMs * moment);
     const { signal, code, said } = await run(server.baseUrl, until);
     if (signal !== 'SIGKILL') throw new Error(`ended with exit code ${code} before it could be killed: ${said}`);
     killed.push({ at: Date.now(), ledger: readLedger(ledgerFile) });
