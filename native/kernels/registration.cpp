@@ -152,19 +152,36 @@ void causalSoftmaxBackward(at::Tensor grad, const at::Tensor& weights, int64_t q
   kernels().causalSoftmaxBackward(typeOf(grad, name), causal, scale, weights.const_data_ptr(), grad.mutable_data_ptr());
 }
 
-double crossEntropy(at::Tensor logits, const at::Tensor& targets, double scale) {
-  TORCH_CHECK(logits.dim() == 2 && logits.is_contiguous() && logits.device().is_cpu(),
-              "understudy::cross_entropy_: expected contiguous logits [rows, vocab], got ", logits.sizes());
+// Targets of logits [rows, vocab], each in the vocabulary.
+const int64_t* targetsOf(const at::Tensor& logits, const at::Tensor& targets, const char* name) {
+  TORCH_CHECK(logits.dim() == 2 && logits.is_contiguous() && logits.device().is_cpu(), "understudy::", name,
+              ": expected contiguous logits [rows, vocab], got ", logits.sizes());
   const int64_t rows = logits.size(0), vocab = logits.size(1);
-  expectContiguous(targets, at::kLong, {rows}, "cross_entropy_: targets");
+  expectContiguous(targets, at::kLong, {rows}, (std::string(name) + ": targets").c_str());
   const auto* target = targets.const_data_ptr<int64_t>();
   for (int64_t row = 0; row < rows; ++row) {
-    TORCH_CHECK(target[row] >= 0 && target[row] < vocab, "understudy::cross_entropy_: target ", target[row],
+    TORCH_CHECK(target[row] >= 0 && target[row] < vocab, "understudy::", name, ": target ", target[row],
                 " is not in a vocabulary of ", vocab);
   }
-  auto losses = at::empty({rows}, logits.options().dtype(accumulatorOf(logits)));
-  kernels().crossEntropy(typeOf(logits, "cross_entropy_"), rows, vocab, target, scale, logits.mutable_data_ptr(),
-                         losses.mutable_data_ptr());
+  return target;
+}
+
+at::Tensor tokenLogprobs(const at::Tensor& logits, const at::Tensor& targets) {
+  const auto* target = targetsOf(logits, targets, "token_logprobs");
+  auto logprobs = at::empty({logits.size(0)}, logits.options().dtype(accumulatorOf(logits)));
+  kernels().tokenLogprobs(typeOf(logits, "token_logprobs"), logits.size(0), logits.size(1), target, logits.const_data_ptr(),
+                          logprobs.mutable_data_ptr());
+  return logprobs;
+}
+
+double crossEntropy(at::Tensor logits, const at::Tensor& targets, const at::Tensor& scales) {
+  const char* name = "cross_entropy_";
+  const auto* target = targetsOf(logits, targets, name);
+  const int64_t rows = logits.size(0);
+  expectContiguous(scales, accumulatorOf(logits), {rows}, "cross_entropy_: scales");
+  auto losses = at::empty({rows}, scales.options());
+  kernels().crossEntropy(typeOf(logits, name), rows, logits.size(1), target, scales.const_data_ptr(),
+                         logits.mutable_data_ptr(), losses.mutable_data_ptr());
   // In the order of the rows: at::sum shares a long sum out between threads.
   const auto inDouble = losses.to(at::kDouble);
   const auto* loss = inDouble.const_data_ptr<double>();
@@ -309,7 +326,8 @@ TORCH_LIBRARY(understudy, library) {
   library.def("causal_softmax_(Tensor(a!) scores, int queries, float scale, int? window=None) -> ()");
   library.def(
       "causal_softmax_backward_(Tensor(a!) grad, Tensor weights, int queries, float scale, int? window=None) -> ()");
-  library.def("cross_entropy_(Tensor(a!) logits, Tensor targets, float scale) -> float");
+  library.def("token_logprobs(Tensor logits, Tensor targets) -> Tensor");
+  library.def("cross_entropy_(Tensor(a!) logits, Tensor targets, Tensor scales) -> float");
   library.def("sum_of_squares(Tensor values) -> float");
   library.def("transpose_(Tensor(a!) out, Tensor values) -> ()");
   library.def(
@@ -331,6 +349,7 @@ TORCH_LIBRARY_IMPL(understudy, CPU, library) {
   library.impl("rotate_", rotate);
   library.impl("causal_softmax_", causalSoftmax);
   library.impl("causal_softmax_backward_", causalSoftmaxBackward);
+  library.impl("token_logprobs", tokenLogprobs);
   library.impl("cross_entropy_", crossEntropy);
   library.impl("sum_of_squares", sumOfSquares);
   library.impl("transpose_", transpose);

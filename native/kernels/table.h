@@ -83,9 +83,11 @@ struct Kernels {
   void (*rotate)(Type, RowsShape, Rows x, const void* cos, const void* sin, double sign);
   void (*causalSoftmax)(Type, Causal, double scale, void* scores);
   void (*causalSoftmaxBackward)(Type, Causal, double scale, const void* weights, void* grad);
-  // Overwrites logits by scale · their gradient; losses [rows] accumulator.
-  void (*crossEntropy)(Type, int64_t rows, int64_t vocab, const int64_t* targets, double scale, void* logits,
-                       void* accumulatorLosses);
+  void (*tokenLogprobs)(Type, int64_t rows, int64_t vocab, const int64_t* targets, const void* logits,
+                        void* accumulatorLogprobs);
+  // Overwrites logits by each row's scale · their gradient; scales and losses [rows] accumulator.
+  void (*crossEntropy)(Type, int64_t rows, int64_t vocab, const int64_t* targets, const void* accumulatorScales,
+                       void* logits, void* accumulatorLosses);
   double (*sumOfSquares)(Type, int64_t count, const void* values);
   void (*transpose)(Type, int64_t rows, int64_t columns, const void* in, void* out);
   // shadow may be null.

@@ -258,36 +258,57 @@ void causalSoftmaxBackward(Causal causal, double factor, const void* weights, vo
   });
 }
 
-// loss = log Σ exp(logits) − logits[target];  gradient = softmax − 1 at the target
+// The largest of a row of logits, Σ exp(logits − it), and log Σ exp(logits).
+template <typename A>
+struct Normalizer {
+  A most, sum, log;
+};
+
 template <typename T>
-void crossEntropy(int64_t rows, int64_t vocab, const int64_t* targets, double factor, void* logits, void* losses) {
+Normalizer<Accumulator<T>> normalizerOf(const T* x, int64_t vocab) {
   using A = Accumulator<T>;
-  const A scale = static_cast<A>(factor);
+  const A most = largestOf(x, vocab);
+  int64_t i = 0;
+  const Lanes<T> shift(most);
+  Lanes<T> sums(A(0));
+  for (; i + Lanes<T>::count <= vocab; i += Lanes<T>::count) sums = sums + (Lanes<T>::load(x + i) - shift).exp();
+  A sum = sums.sum();
+  for (; i < vocab; ++i) sum += std::exp(value(x[i]) - most);
+  sum += most - most;  // exp_u20 loses NaN
+  return {most, sum, most + std::log(sum)};
+}
+
+template <typename T>
+void tokenLogprobs(int64_t rows, int64_t vocab, const int64_t* targets, const void* logits, void* logprobs) {
+  at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const T* x = static_cast<const T*>(logits) + row * vocab;
+      static_cast<Accumulator<T>*>(logprobs)[row] = value(x[targets[row]]) - normalizerOf(x, vocab).log;
+    }
+  });
+}
+
+// loss = log Σ exp(logits) − logits[target];  gradient = softmax − 1 at the target, times the row's scale
+template <typename T>
+void crossEntropy(int64_t rows, int64_t vocab, const int64_t* targets, const void* scales, void* logits, void* losses) {
+  using A = Accumulator<T>;
   at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       T* x = static_cast<T*>(logits) + row * vocab;
-      const A most = largestOf(x, vocab);
-      int64_t i = 0;
-      const Lanes<T> shift(most);
-      Lanes<T> sums(A(0));
-      for (i = 0; i + Lanes<T>::count <= vocab; i += Lanes<T>::count) {
-        sums = sums + (Lanes<T>::load(x + i) - shift).exp();
-      }
-      A sum = sums.sum();
-      for (; i < vocab; ++i) sum += std::exp(value(x[i]) - most);
-      sum += most - most;  // exp_u20 loses NaN
+      const A scale = static_cast<const A*>(scales)[row];
+      const auto [most, sum, log] = normalizerOf(x, vocab);
       const int64_t target = targets[row];
-      const A normalizer = most + std::log(sum);
       const A atTarget = value(x[target]);
-      static_cast<A*>(losses)[row] = normalizer - atTarget;
+      static_cast<A*>(losses)[row] = log - atTarget;
       const A share = scale / sum;
-      const Lanes<T> shares(share);
-      for (i = 0; i + Lanes<T>::count <= vocab; i += Lanes<T>::count) {
+      const Lanes<T> shares(share), shift(most);
+      int64_t i = 0;
+      for (; i + Lanes<T>::count <= vocab; i += Lanes<T>::count) {
         ((Lanes<T>::load(x + i) - shift).exp() * shares).store(x + i);
       }
       for (; i < vocab; ++i) x[i] = static_cast<T>(std::exp(value(x[i]) - most) * share);
       // Not from the rounded softmax: the difference to 1 is what matters where the model is sure.
-      x[target] = static_cast<T>(scale * std::expm1(atTarget - normalizer));
+      x[target] = static_cast<T>(scale * std::expm1(atTarget - log));
     }
   });
 }
@@ -446,8 +467,11 @@ const Kernels table = {
     [](Type type, Causal causal, double scale, const void* weights, void* grad) {
       withType(type, [&](auto t) { causalSoftmaxBackward<decltype(t)>(causal, scale, weights, grad); });
     },
-    [](Type type, int64_t rows, int64_t vocab, const int64_t* targets, double scale, void* logits, void* losses) {
-      withType(type, [&](auto t) { crossEntropy<decltype(t)>(rows, vocab, targets, scale, logits, losses); });
+    [](Type type, int64_t rows, int64_t vocab, const int64_t* targets, const void* logits, void* logprobs) {
+      withType(type, [&](auto t) { tokenLogprobs<decltype(t)>(rows, vocab, targets, logits, logprobs); });
+    },
+    [](Type type, int64_t rows, int64_t vocab, const int64_t* targets, const void* scales, void* logits, void* losses) {
+      withType(type, [&](auto t) { crossEntropy<decltype(t)>(rows, vocab, targets, scales, logits, losses); });
     },
     [](Type type, int64_t count, const void* values) {
       return withType(type, [&](auto t) { return sumOfSquares<decltype(t)>(count, values); });

@@ -7,7 +7,7 @@
 import type { LabelPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { crossEntropyInto, rmsNormBackwardInto, rmsNormForward, transposeInto } from '../torch/kernels.ts';
-import { indexCopyInto, indexSelect, mmInto, narrow, transpose, zeros, zerosLike } from '../torch/ops.ts';
+import { full, indexCopyInto, indexSelect, mmInto, narrow, transpose, zeros, zerosLike } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 
 /**
@@ -41,13 +41,14 @@ export function fusedCausalLoss(
     const rows = indexSelect(hidden, 0, at); // [labels, hidden]
     const [normed, rstd] = rmsNormForward(rows, norm.weight, norm.epsilon) as [Tensor, Tensor];
     const gradNormed = zerosLike(normed);
+    const scales = full([count], scale, rstd.dtype);
     let lossSum = 0;
     for (let start = 0; start < count; start += chunk) {
       const length = Math.min(chunk, count - start);
       scope(() => {
         const part = narrow(normed, 0, start, length);
         const logits = mmInto(take('logits', [length, vocab], most * vocab), part, transpose(head, 0, 1));
-        lossSum += crossEntropyInto(logits, narrow(targets, 0, start, length), scale);
+        lossSum += crossEntropyInto(logits, narrow(targets, 0, start, length), narrow(scales, 0, start, length));
         mmInto(narrow(gradNormed, 0, start, length), logits, head);
         if (!addHeadGradient) return;
         const gradHead = take('gradient of the head', [vocab, width], vocab * width);
@@ -62,7 +63,7 @@ export function fusedCausalLoss(
 }
 
 /** In bf16 laid out anew, which oneDNN's products want; fp32 products take it as it is. */
-function transposed(logits: Tensor, room: number, take: Take): Tensor {
+export function transposed(logits: Tensor, room: number, take: Take): Tensor {
   if (logits.dtype !== 'bfloat16') return transpose(logits, 0, 1);
   const [rows, columns] = logits.shape as [number, number];
   const out = take('logits transposed', [columns, rows], room);

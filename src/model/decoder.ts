@@ -22,6 +22,8 @@ import { type RotarySpectrum, rotarySpectrum } from './rotary-scaling.ts';
 const architectures: Readonly<Record<ModelConfig['architecture'], Architecture>> = { llama, opt };
 
 const headName = `${headPart}.weight`;
+/** As transformers' …ForSequenceClassification spells it. */
+export const scalarHeadName = 'score.weight';
 const blockRoot = ({ root }: Architecture, layer: number): string => `${root}.layers.${layer}`;
 
 /** Parameter names as Hugging Face spells them, with their shapes, in the order of the forward pass. */
@@ -113,16 +115,31 @@ export class Decoder {
     return tensor;
   }
 
-  /** What is to be trained, by name: the adapters where there are any, else all parameters. */
+  /** What is to be trained, by name: the adapters where there are any, with the scalar head; else all parameters. */
   get trainable(): ReadonlyMap<string, Tensor> {
-    return this.adapters.size > 0 ? adapterParameters(this.adapters) : this.parameters;
+    if (this.adapters.size === 0) return this.parameters;
+    const { scalarHead: head } = this;
+    return new Map([...adapterParameters(this.adapters), ...(head ? [[head.name, head.tensor] as const] : [])]);
+  }
+
+  /** [1, hidden]: of a reward model, or of values beside a policy. Trained even where only adapters are. */
+  get scalarHead(): Parameter | undefined {
+    const tensor = this.parameters.get(scalarHeadName);
+    return tensor && { name: scalarHeadName, tensor };
+  }
+
+  /** Whether tokens can be predicted: a reward model of untied embeddings has no output head. */
+  get hasHead(): boolean {
+    return this.parameters.has(this.headName);
   }
 
   /** What is trained outside the blocks and has its whole gradient once the loss has: a tied head is an embedding too. */
   get readyAfterLoss(): string[] {
-    if (this.adapters.size > 0) return [];
+    const scalar = this.scalarHead ? [this.scalarHead.name] : [];
+    if (this.adapters.size > 0) return scalar;
     const norms = this.finalNormParameters.map(({ name }) => name);
-    return this.config.tiedEmbeddings ? norms : [...norms, this.headName];
+    const own = this.config.tiedEmbeddings || !this.hasHead ? [] : [this.headName];
+    return [...norms, ...own, ...scalar];
   }
 
   get numLayers(): number {

@@ -32,8 +32,10 @@ export const causalSoftmaxInto = plainOperator<undefined, [Tensor, number, numbe
 export const causalSoftmaxBackwardInto = plainOperator<undefined, [Tensor, Tensor, number, number, (number | null)?]>(
   'understudy::causal_softmax_backward_',
 );
-/** logits [rows, vocab] in place → scale · their gradient; targets [rows]; Σ loss in nats. */
-export const crossEntropyInto = plainOperator<number, [Tensor, Tensor, number]>('understudy::cross_entropy_');
+/** logits [rows, vocab], targets [rows] → log p of each target, in nats; fp32 for bf16 too. */
+export const tokenLogprobs = tensorOperator<[Tensor, Tensor]>('understudy::token_logprobs');
+/** logits [rows, vocab] in place → each row's scale · their gradient; targets [rows], scales [rows] fp32; Σ loss in nats. */
+export const crossEntropyInto = plainOperator<number, [Tensor, Tensor, Tensor]>('understudy::cross_entropy_');
 export const sumOfSquares = plainOperator<number, [Tensor]>('understudy::sum_of_squares');
 /** out [columns, rows] from values [rows, columns]. */
 export const transposeInto = plainOperator<undefined, [Tensor, Tensor]>('understudy::transpose_');

@@ -4,10 +4,17 @@
  * and its graph made in the backward. Any decoder on any device; the clear reference that the fused executor is held to.
  */
 import { type Pack, packTokens } from '../data/pack.ts';
+import {
+  autogradObjective,
+  type LossGradients,
+  type ReferenceHeads,
+  readByOperators,
+} from '../loss/autograd-objective.ts';
 import { causalLoss } from '../loss/causal.ts';
+import type { Objective, Outputs, Readings } from '../loss/objective.ts';
 import type { AdapterDropout } from '../model/adapter-dropout.ts';
 import { PackedAttention } from '../model/attention.ts';
-import type { Decoder, Lookup } from '../model/decoder.ts';
+import { type Decoder, type Lookup, scalarHeadName } from '../model/decoder.ts';
 import { labelPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { grad, noGrad } from '../torch/grad.ts';
@@ -34,89 +41,141 @@ export class AutogradExecutor implements Executor {
     onReady?: OnReady,
     dropout?: AdapterDropout,
   ): number {
-    return forwardBackward(this.decoder, this.#recompute, pack, gradients, scale, onReady, dropout);
+    const { decoder } = this;
+    let lossSum = 0;
+    this.#learn(
+      pack,
+      gradients,
+      (hidden) => {
+        const loss = causalLoss(
+          hidden,
+          (x) => decoder.finalNorm(x),
+          decoder.finalNormParameters.map(({ tensor }) => tensor),
+          decoder.headWeight,
+          labelPositions(pack),
+          scale,
+          { frozen: this.#frozen },
+        );
+        lossSum = loss.lossSum;
+        return loss;
+      },
+      onReady,
+      dropout,
+    );
+    return lossSum;
+  }
+
+  learn(pack: Pack, gradients: Gradients, objective: Objective, onReady?: OnReady, dropout?: AdapterDropout): void {
+    const labels = labelPositions(pack);
+    this.#learn(
+      pack,
+      gradients,
+      (hidden) => autogradObjective(hidden, this.#heads, labels, objective, { frozen: this.#frozen }),
+      onReady,
+      dropout,
+    );
+  }
+
+  read(pack: Pack, readings: Readings): Outputs {
+    return noGrad(() =>
+      scope(() => {
+        const { decoder } = this;
+        const attention = new PackedAttention(
+          decoder,
+          pack.map((document) => document.ids.length),
+        );
+        let hidden = decoder.embed(idsOf(pack), attention.positions);
+        for (let layer = 0; layer < decoder.numLayers; layer++) {
+          hidden = scope(() => decoder.block(layer, hidden, attention));
+        }
+        return readByOperators(hidden, this.#heads, labelPositions(pack), readings);
+      }),
+    );
   }
 
   release(): void {
     this.decoder.release();
   }
-}
 
-/**
- * Adds the gradients of scale · Σ loss over the pack's labels to `gradients`; returns Σ loss in nats. The decoder's
- * parameters must require gradients.
- */
-function forwardBackward(
-  decoder: Decoder,
-  recompute: boolean,
-  pack: Pack,
-  gradients: Gradients,
-  scale: number,
-  onReady?: OnReady,
-  dropout?: AdapterDropout,
-): number {
-  return scope(() => {
-    const lengths = pack.map((document) => document.ids.length);
-    const ids = fromIntegers(
-      pack.flatMap((document) => document.ids),
-      [packTokens(pack)],
-    );
-    const attention = new PackedAttention(decoder, lengths);
-    // With adapters nothing outside the blocks is trained.
-    const frozen = decoder.adapters.size > 0;
+  /** With adapters nothing outside the blocks is trained but a scalar head. */
+  get #frozen(): boolean {
+    return this.decoder.adapters.size > 0;
+  }
 
-    // Forward: each block starts from a detached leaf.
-    const blocks: { input: Tensor; output: Tensor | undefined }[] = [];
-    let hidden = noGrad(() => decoder.embed(ids, attention.positions)); // [tokens, hidden]
-    for (let layer = 0; layer < decoder.numLayers; layer++) {
-      const input = detach(hidden).requiresGrad();
-      if (recompute) hidden.release(); // its memory is the input's
-      const compute = () => scope(() => decoder.block(layer, input, attention, dropout));
-      hidden = recompute ? noGrad(compute) : compute();
-      blocks.push({ input, output: recompute ? undefined : hidden });
-    }
+  get #heads(): ReferenceHeads {
+    const { decoder } = this;
+    return {
+      norm: (x) => decoder.finalNorm(x),
+      normParameters: decoder.finalNormParameters.map(({ tensor }) => tensor),
+      head: decoder.hasHead ? decoder.headWeight : undefined,
+      scalar: decoder.scalarHead?.tensor,
+    };
+  }
 
-    const loss = causalLoss(
-      detach(hidden),
-      (x) => decoder.finalNorm(x),
-      decoder.finalNormParameters.map(({ tensor }) => tensor),
-      decoder.headWeight,
-      labelPositions(pack),
-      scale,
-      { frozen },
-    );
-    if (!frozen) {
+  /** Adds the gradients of a loss of the last block's output [tokens, hidden], detached. */
+  #learn(
+    pack: Pack,
+    gradients: Gradients,
+    loss: (hidden: Tensor) => LossGradients,
+    onReady: OnReady | undefined,
+    dropout: AdapterDropout | undefined,
+  ): void {
+    const { decoder } = this;
+    scope(() => {
+      const attention = new PackedAttention(
+        decoder,
+        pack.map((document) => document.ids.length),
+      );
+      const ids = idsOf(pack);
+
+      // Forward: each block starts from a detached leaf.
+      const blocks: { input: Tensor; output: Tensor | undefined }[] = [];
+      let hidden = noGrad(() => decoder.embed(ids, attention.positions)); // [tokens, hidden]
+      for (let layer = 0; layer < decoder.numLayers; layer++) {
+        const input = detach(hidden).requiresGrad();
+        if (this.#recompute) hidden.release(); // its memory is the input's
+        const compute = () => scope(() => decoder.block(layer, input, attention, dropout));
+        hidden = this.#recompute ? noGrad(compute) : compute();
+        blocks.push({ input, output: this.#recompute ? undefined : hidden });
+      }
+
+      const { gradNorms, gradHead, gradScalar, ...ofLoss } = loss(detach(hidden));
       decoder.finalNormParameters.forEach(({ name }, i) => {
-        gradients.add(name, loss.gradNorms[i] as Tensor);
+        if (gradNorms[i]) gradients.add(name, gradNorms[i]);
       });
-      gradients.add(decoder.headName, loss.gradHead as Tensor, true);
-    }
+      if (gradHead) gradients.add(decoder.headName, gradHead, true);
+      if (gradScalar) gradients.add(scalarHeadName, gradScalar);
+      onReady?.(decoder.readyAfterLoss);
 
-    onReady?.(decoder.readyAfterLoss);
-
-    // Backward: the last block first; a block's graph is gone before the next one's is used.
-    let gradHidden = loss.gradHidden;
-    for (let layer = decoder.numLayers - 1; layer >= 0; layer--) {
-      const { input, output = scope(() => decoder.block(layer, input, attention, dropout)) } = blocks[
-        layer
-      ] as (typeof blocks)[0];
-      const parameters = decoder.blockParameters(layer);
-      const inputs = [input, ...parameters.map(({ tensor }) => tensor)];
-      const [gradInput, ...gradParameters] = grad([output], inputs, { gradOutputs: [gradHidden] }) as Tensor[];
-      releaseAll([gradHidden, output, input]);
-      parameters.forEach(({ name }, i) => {
-        gradients.add(name, gradParameters[i] as Tensor);
-      });
-      gradHidden = gradInput as Tensor;
-      onReady?.(parameters.map(({ name }) => name));
-    }
-    if (frozen) return loss.lossSum;
-    const lookups = decoder.lookups(ids, attention.positions);
-    for (const lookup of lookups) addRows(gradients, lookup, gradHidden);
-    onReady?.(lookups.map(({ name }) => name));
-    return loss.lossSum;
-  });
+      // Backward: the last block first; a block's graph is gone before the next one's is used.
+      let { gradHidden } = ofLoss;
+      for (let layer = decoder.numLayers - 1; layer >= 0; layer--) {
+        const { input, output = scope(() => decoder.block(layer, input, attention, dropout)) } = blocks[
+          layer
+        ] as (typeof blocks)[0];
+        const parameters = decoder.blockParameters(layer);
+        const inputs = [input, ...parameters.map(({ tensor }) => tensor)];
+        const [gradInput, ...gradParameters] = grad([output], inputs, { gradOutputs: [gradHidden] }) as Tensor[];
+        releaseAll([gradHidden, output, input]);
+        parameters.forEach(({ name }, i) => {
+          gradients.add(name, gradParameters[i] as Tensor);
+        });
+        gradHidden = gradInput as Tensor;
+        onReady?.(parameters.map(({ name }) => name));
+      }
+      if (this.#frozen) return;
+      const lookups = decoder.lookups(ids, attention.positions);
+      for (const lookup of lookups) addRows(gradients, lookup, gradHidden);
+      onReady?.(lookups.map(({ name }) => name));
+    });
+  }
 }
+
+const idsOf = (pack: Pack): Tensor =>
+  fromIntegers(
+    pack.flatMap((document) => document.ids),
+    [packTokens(pack)],
+  );
 
 /** gradEmbedded [tokens, hidden] is that of the rows looked up. */
 function addRows(gradients: Gradients, { name, table, rows }: Lookup, gradEmbedded: Tensor): void {

@@ -4,6 +4,7 @@
  * stepping inside the backward.
  */
 import { type Pack, packTokens } from '../data/pack.ts';
+import type { Objective, Outputs, Readings } from '../loss/objective.ts';
 import type { AdapterDropout } from '../model/adapter-dropout.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { AutogradExecutor } from './autograd-executor.ts';
@@ -45,6 +46,10 @@ export interface Executor {
    * `dropout`: before the adapters.
    */
   forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady?: OnReady, dropout?: AdapterDropout): number;
+  /** The same with another loss than cross-entropy, which the objective keeps to itself. */
+  learn(pack: Pack, gradients: Gradients, objective: Objective, onReady?: OnReady, dropout?: AdapterDropout): void;
+  /** A forward alone, by the very arithmetic of `learn`: what its objective would be given. */
+  read(pack: Pack, readings: Readings): Outputs;
   /** Of the decoder too. */
   release(): void;
 }

@@ -3,7 +3,9 @@
  * The arithmetic is autograd-executor.ts's, to which the tests hold it.
  */
 import { type Pack, packTokens } from '../data/pack.ts';
-import { fusedCausalLoss } from '../loss/fused-causal.ts';
+import { fusedCausalLoss, type Take } from '../loss/fused-causal.ts';
+import { fusedObjective, type HeadGradients, type OutputHeads, readOutputs } from '../loss/fused-objective.ts';
+import type { Objective, Outputs, Readings } from '../loss/objective.ts';
 import type { AdapterDropout } from '../model/adapter-dropout.ts';
 import { packedPositions } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
@@ -25,6 +27,7 @@ export class FusedExecutor implements Executor {
   readonly #release: () => void;
   readonly #blocks: readonly FusedBlock[];
   readonly #buffers = new Buffers();
+  readonly #take: Take = (name, shape, room) => this.#buffers.take(name, shape, this.decoder.dtype, room);
   readonly #recompute: boolean;
   readonly #largest: LargestPack;
   /** With adapters nothing outside the blocks is trained. */
@@ -57,7 +60,35 @@ export class FusedExecutor implements Executor {
     onReady?: OnReady,
     dropout?: AdapterDropout,
   ): number {
-    return noGrad(() => scope(() => this.#forwardBackward(pack, gradients, scale, onReady, dropout)));
+    let lossSum = 0;
+    const loss: LossPass = (gradHidden, hidden) => {
+      lossSum = this.#causalLoss(gradHidden, hidden, pack, gradients, scale);
+    };
+    noGrad(() => scope(() => this.#learn(pack, gradients, loss, onReady, dropout)));
+    return lossSum;
+  }
+
+  learn(pack: Pack, gradients: Gradients, objective: Objective, onReady?: OnReady, dropout?: AdapterDropout): void {
+    const loss: LossPass = (gradHidden, hidden) =>
+      fusedObjective(
+        gradHidden,
+        hidden,
+        this.#heads,
+        labelPositions(pack),
+        objective,
+        this.#take,
+        this.#headGradients(gradients),
+      );
+    noGrad(() => scope(() => this.#learn(pack, gradients, loss, onReady, dropout)));
+  }
+
+  read(pack: Pack, readings: Readings): Outputs {
+    return noGrad(() =>
+      scope(() => {
+        const { last } = this.#forward(pack);
+        return readOutputs(last, this.#heads, labelPositions(pack), readings, this.#take);
+      }),
+    );
   }
 
   release(): void {
@@ -66,13 +97,8 @@ export class FusedExecutor implements Executor {
     this.#release();
   }
 
-  #forwardBackward(
-    pack: Pack,
-    gradients: Gradients,
-    scale: number,
-    onReady: OnReady | undefined,
-    dropout: AdapterDropout | undefined,
-  ): number {
+  /** Each block reads what the one before wrote. */
+  #forward(pack: Pack, dropout?: AdapterDropout): ForwardPass {
     const lengths = pack.map((document) => document.ids.length);
     const positions = packedPositions(lengths);
     const tokens = packTokens(pack);
@@ -85,22 +111,27 @@ export class FusedExecutor implements Executor {
       pack.flatMap((document) => document.ids),
       [tokens],
     );
-    const width = this.decoder.config.hiddenSize;
-    const room = this.#largest.tokens * width;
-    const rows = (name: string) => this.#buffers.take(name, [tokens, width], this.decoder.dtype, room);
-
-    // Forward: each block reads what the one before wrote.
-    const inputs = this.#blocks.map((_, layer) => rows(`${layer} input`));
-    const last = rows('output');
+    const inputs = this.#blocks.map((_, layer) => this.#rows(`${layer} input`, tokens));
+    const last = this.#rows('output', tokens);
     scope(() => copyInto(inputs[0] as Tensor, this.decoder.embed(ids, positions)));
     this.#blocks.forEach((block, layer) => {
       block.forward(inputs[layer + 1] ?? last, inputs[layer] as Tensor, layout);
       if (this.#recompute) block.forget();
     });
+    return { layout, ids, positions, inputs, last };
+  }
 
-    const gradHidden = rows('gradient');
+  #learn(
+    pack: Pack,
+    gradients: Gradients,
+    loss: LossPass,
+    onReady: OnReady | undefined,
+    dropout: AdapterDropout | undefined,
+  ): void {
+    const { layout, ids, positions, inputs, last } = this.#forward(pack, dropout);
+    const gradHidden = this.#rows('gradient', positions.length);
     zeroInto(gradHidden);
-    const lossSum = this.#loss(gradHidden, last, pack, gradients, scale);
+    loss(gradHidden, last);
     onReady?.(this.decoder.readyAfterLoss);
 
     // Backward: the gradient of a block's output becomes that of its input.
@@ -111,14 +142,19 @@ export class FusedExecutor implements Executor {
       block.backward(gradHidden, input, layout, gradients);
       onReady?.(this.decoder.blockParameters(layer).map(({ name }) => name));
     }
-    if (this.#frozen) return lossSum;
+    if (this.#frozen) return;
     const lookups = this.decoder.lookups(ids, positions);
     for (const { name, table, rows: at } of lookups) {
       const sum = sumOf(gradients, name, table);
       scope(() => indexAddInto(sum, 0, at, toDtype(gradHidden, sum.dtype)));
     }
     onReady?.(lookups.map(({ name }) => name));
-    return lossSum;
+  }
+
+  /** [tokens, hidden] */
+  #rows(name: string, tokens: number): Tensor {
+    const width = this.decoder.config.hiddenSize;
+    return this.#buffers.take(name, [tokens, width], this.decoder.dtype, this.#largest.tokens * width);
   }
 
   #dropping(dropout: AdapterDropout, tokens: number): Dropping {
@@ -127,23 +163,50 @@ export class FusedExecutor implements Executor {
     return { dropout, place: ({ shape, dtype }) => this.#buffers.take('seen', shape, dtype, room) };
   }
 
-  #loss(gradHidden: Tensor, hidden: Tensor, pack: Pack, gradients: Gradients, scale: number): number {
-    const { config, dtype, headName, headWeight, finalNormParameters } = this.decoder;
-    const [norm] = finalNormParameters as [(typeof finalNormParameters)[number]];
-    const loss = fusedCausalLoss(
-      gradHidden,
-      hidden,
-      { weight: norm.tensor, epsilon: config.normEpsilon },
-      headWeight,
-      labelPositions(pack),
-      scale,
-      (name, shape, room) => this.#buffers.take(name, shape, dtype, room),
-      this.#frozen ? undefined : (part) => addInto(sumOf(gradients, headName, headWeight), part),
-      { maxLabels: this.#largest.labels },
-    );
-    if (!this.#frozen) gradients.add(norm.name, loss.gradNorm);
+  #causalLoss(gradHidden: Tensor, hidden: Tensor, pack: Pack, gradients: Gradients, scale: number): number {
+    const { norm } = this.#heads;
+    const { addNorm, addHead } = this.#headGradients(gradients);
+    const labels = labelPositions(pack);
+    const most = { maxLabels: this.#largest.labels };
+    const { headWeight } = this.decoder;
+    const loss = fusedCausalLoss(gradHidden, hidden, norm, headWeight, labels, scale, this.#take, addHead, most);
+    addNorm?.(loss.gradNorm);
     return loss.lossSum;
   }
+
+  get #heads(): OutputHeads {
+    const { config, finalNormParameters, hasHead, headWeight, scalarHead } = this.decoder;
+    const [norm] = finalNormParameters as [(typeof finalNormParameters)[number]];
+    return {
+      norm: { weight: norm.tensor, epsilon: config.normEpsilon },
+      head: hasHead ? headWeight : undefined,
+      scalar: scalarHead?.tensor,
+    };
+  }
+
+  #headGradients(gradients: Gradients): HeadGradients {
+    const { decoder } = this;
+    const { finalNormParameters, scalarHead } = decoder;
+    const [norm] = finalNormParameters as [(typeof finalNormParameters)[number]];
+    const addScalar = (part: Tensor) => scalarHead && gradients.add(scalarHead.name, part);
+    if (this.#frozen) return { addScalar };
+    return {
+      addScalar,
+      addNorm: (part) => gradients.add(norm.name, part),
+      addHead: (part) => addInto(sumOf(gradients, decoder.headName, decoder.headWeight), part),
+    };
+  }
+}
+
+type LossPass = (gradHidden: Tensor, hidden: Tensor) => void;
+
+interface ForwardPass {
+  readonly layout: PackLayout;
+  readonly ids: Tensor;
+  readonly positions: readonly number[];
+  /** Of each block, [tokens, hidden]. */
+  readonly inputs: readonly Tensor[];
+  readonly last: Tensor;
 }
 
 /** The fp32 sum of a table's gradients, which come in parts. */

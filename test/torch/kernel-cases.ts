@@ -125,14 +125,18 @@ export function crossEntropy([rows, vocab]: readonly [number, number]): Kernel {
       Array.from({ length: rows }, (_, row) => (row * 5 + vocab - 1) % vocab),
       [rows],
     );
+  const scales = (like: Tensor, scale: number) =>
+    ops.full([rows], scale, like.dtype === 'float64' ? 'float64' : 'float32');
   return {
     name: `cross_entropy_ [${rows}, ${vocab}]`,
     shapes: [[rows, vocab]],
     differentiable: 1,
-    forward: (logits: Tensor) => [fromFloat64([kernels.crossEntropyInto(ops.clone(logits), targets(), 1)], [1])],
+    forward: (logits: Tensor) => [
+      fromFloat64([kernels.crossEntropyInto(ops.clone(logits), targets(), scales(logits, 1))], [1]),
+    ],
     backward(gradLoss: Tensor, logits: Tensor) {
       const gradLogits = ops.clone(logits);
-      kernels.crossEntropyInto(gradLogits, targets(), ops.item(gradLoss) as number);
+      kernels.crossEntropyInto(gradLogits, targets(), scales(logits, ops.item(gradLoss)));
       return [gradLogits];
     },
     composed: (logits: Tensor) => ops.view(ops.crossEntropy(logits, targets(), null, 2), [1]),

@@ -77,7 +77,8 @@ it.each(dtypes)('carries NaN on, and infinity as softmax means it, %s', (dtype) 
         kernels.causalSoftmaxInto(scores, 1, 1);
         expect(all(scores)).toBe(true);
         const logits = row(value);
-        expect(kernels.crossEntropyInto(logits, fromIntegers([1], [1]), 1)).toBeNaN();
+        expect(toFloat64(kernels.tokenLogprobs(logits, fromIntegers([1], [1])))[0]).toBeNaN();
+        expect(kernels.crossEntropyInto(logits, fromIntegers([1], [1]), scales(dtype, 1))).toBeNaN();
         expect(all(logits)).toBe(true);
       }
       const scores = row(-Infinity);
@@ -99,6 +100,7 @@ const whole = (...shape: number[]) => ops.toDtype(random(shape, 'float32'), 'int
 /** Its elements do not lie side by side. */
 const slanted = (...shape: [number, number]) => ops.transpose(random(shape, 'float32'), 0, 1);
 const targets = (...values: number[]) => fromIntegers(values, [values.length]);
+const scales = (dtype: Dtype, rows: number) => ops.full([rows], 1, dtype === 'float64' ? dtype : 'float32');
 
 it('in-place kernels make no tensors', () => {
   scope(() => {
@@ -107,13 +109,14 @@ it('in-place kernels make no tensors', () => {
     const [gradWide, flipped, labels] = [floats(4, 16), floats(8, 4), targets(0, 1, 2, 3)];
     const [angles, rstd, copy] = [floats(4, 4), floats(4), halves(4, 8)];
     const moments = [ops.zerosLike(x), ops.zerosLike(x)] as const;
+    const ones = scales('float32', 4);
     const before = liveTensors();
     kernels.swigluInto(x, y, up);
     kernels.swigluBackwardInto(gradWide, x, y, wide);
     kernels.rotateInto(x, angles, angles, 1);
     kernels.causalSoftmaxInto(x, 4, 1);
     kernels.causalSoftmaxBackwardInto(y, x, 4, 1);
-    kernels.crossEntropyInto(x, labels, 1);
+    kernels.crossEntropyInto(x, labels, ones);
     kernels.sumOfSquares(x);
     kernels.transposeInto(flipped, x);
     kernels.dropInto(x, y, 1, 2, 3);
@@ -211,13 +214,30 @@ const refusals: Readonly<Record<string, readonly (readonly [says: string, call: 
     ['got Long', () => causalSoftmaxBackwardInto(whole(2, 4), whole(2, 4), 2, 1)],
   ],
   cross_entropy_: [
-    ['target 5 is not in a vocabulary of 5', () => crossEntropyInto(floats(2, 5), targets(0, 5), 1)],
-    ['target -1 is not in', () => crossEntropyInto(floats(2, 5), targets(-1, 0), 1)],
-    ['targets: expected contiguous Long [2]', () => crossEntropyInto(floats(2, 5), targets(1), 1)],
-    ['targets: expected contiguous Long [2]', () => crossEntropyInto(floats(2, 5), ops.zeros([2], 'int32'), 1)],
-    ['expected contiguous logits [rows, vocab]', () => crossEntropyInto(floats(1, 2, 5), targets(0, 0), 1)],
-    ['expected contiguous logits', () => crossEntropyInto(slanted(5, 2), targets(0, 0), 1)],
-    ['got Long', () => crossEntropyInto(whole(2, 5), targets(0, 0), 1)],
+    ['target 5 is not in a vocabulary of 5', () => crossEntropyInto(floats(2, 5), targets(0, 5), scales('float32', 2))],
+    ['target -1 is not in', () => crossEntropyInto(floats(2, 5), targets(-1, 0), scales('float32', 2))],
+    ['targets: expected contiguous Long [2]', () => crossEntropyInto(floats(2, 5), targets(1), scales('float32', 2))],
+    [
+      'targets: expected contiguous Long [2]',
+      () => crossEntropyInto(floats(2, 5), ops.zeros([2], 'int32'), scales('float32', 2)),
+    ],
+    [
+      'expected contiguous logits [rows, vocab]',
+      () => crossEntropyInto(floats(1, 2, 5), targets(0, 0), scales('float32', 2)),
+    ],
+    ['expected contiguous logits', () => crossEntropyInto(slanted(5, 2), targets(0, 0), scales('float32', 2))],
+    ['got Long', () => crossEntropyInto(whole(2, 5), targets(0, 0), scales('float32', 2))],
+    [
+      'scales: expected contiguous Float [2]',
+      () => crossEntropyInto(floats(2, 5), targets(0, 0), scales('float32', 1)),
+    ],
+    ['scales: expected contiguous Float [2]', () => crossEntropyInto(halves(2, 5), targets(0, 0), halves(2))],
+  ],
+  token_logprobs: [
+    ['target 5 is not in a vocabulary of 5', () => kernels.tokenLogprobs(floats(2, 5), targets(0, 5))],
+    ['expected contiguous Long [2]', () => kernels.tokenLogprobs(floats(2, 5), targets(1))],
+    ['expected contiguous logits', () => kernels.tokenLogprobs(slanted(5, 2), targets(0, 0))],
+    ['got Long', () => kernels.tokenLogprobs(whole(2, 5), targets(0, 0))],
   ],
   sum_of_squares: [
     ['expected a contiguous CPU tensor', () => sumOfSquares(slanted(2, 3))],
