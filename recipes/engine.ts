@@ -9,8 +9,9 @@ import type { NativeGpu, NativeMachine } from '../src/native/addon.ts';
 import { EngineProcess } from '../src/run/engine-process.ts';
 import type { Dtype } from '../src/torch/tensor.ts';
 import type { MergeConfig, MergeResult } from './merge.ts';
-import type { SftEvent, SftResult } from './sft.ts';
+import type { SftResult } from './sft.ts';
 import type { SftConfig } from './sft-config.ts';
+import type { TrainingEvent } from './training.ts';
 
 /** A model folder and how to compute with it. The engine keeps the last one loaded. */
 export interface ModelChoice {
@@ -43,7 +44,7 @@ export type EngineMethods = {
   /** Of matrix products: floating-point operations a second. */
   productSpeed: { params: { dtype: Dtype }; event: never; result: number };
   merge: { params: MergeConfig; event: never; result: MergeResult };
-  sft: { params: SftConfig; event: SftEvent; result: SftResult };
+  sft: { params: SftConfig; event: TrainingEvent; result: SftResult };
 };
 
 export type Engine = EngineProcess<EngineMethods>;

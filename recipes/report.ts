@@ -10,7 +10,7 @@ import { reportFiles, writeReport } from '../src/report/write-report.ts';
 import { rowsFile } from './evaluate.ts';
 import { type RunRecord, runFile, statisticsFile } from './run-record.ts';
 import type { SftResult } from './sft.ts';
-import type { SftLogRow } from './sft-folder.ts';
+import type { TrainingRow } from './training-folder.ts';
 
 /** Returns the page's path. */
 export function run(output: string): string {
@@ -36,7 +36,7 @@ export function run(output: string): string {
     config,
     data: readJson(join(stages.data, statisticsFile)) as DataStatistics[],
     training: {
-      log: readRows<SftLogRow>(join(stages.sft, 'train.jsonl')),
+      log: readRows<TrainingRow>(join(stages.sft, 'train.jsonl')),
       documents: sft.receipt.kept,
       trainedTokens: sft.trainedTokens,
       labelTokens: sft.labelTokens,

@@ -1,10 +1,11 @@
 /** A fine-tuning's events as progress: loss, rate, time left. */
 import type { Progress } from '../src/run/progress.ts';
-import type { SftEvent, SftResult } from './sft.ts';
+import type { SftResult } from './sft.ts';
+import type { TrainingEvent } from './training.ts';
 
 export async function showSft(
   bar: Progress,
-  train: (onEvent: (event: SftEvent) => void) => Promise<SftResult>,
+  train: (onEvent: (event: TrainingEvent) => void) => Promise<SftResult>,
 ): Promise<SftResult> {
   let before: number | undefined;
   const result = await train((event) => {

@@ -42,6 +42,12 @@ export class Rng {
     return Math.floor(this.uniform() * below);
   }
 
+  /** Mean 0, deviation 1 (Box and Muller 1958). */
+  normal(): number {
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+    return radius * Math.cos(2 * Math.PI * this.uniform());
+  }
+
   /** A shuffled copy (Fisher–Yates). */
   shuffle<T>(items: readonly T[]): T[] {
     const copy = [...items];

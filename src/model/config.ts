@@ -33,6 +33,8 @@ export interface ModelConfig {
   readonly rotary: Rotary | undefined;
   readonly maxPositions: number;
   readonly tiedEmbeddings: boolean;
+  /** Whether it gives one number a token and no logits: a reward model, …ForSequenceClassification of one label. */
+  readonly scalarHead: boolean;
   readonly eosTokenIds: readonly number[];
   /** The whole file, so that saving keeps what we do not use. */
   readonly source: Readonly<Record<string, unknown>>;
@@ -44,6 +46,9 @@ const commonSchema = z.looseObject({
   eos_token_id: z.union([z.number().int(), z.array(z.number().int())]).nullish(),
   quantization_config: z.unknown().optional(),
   is_causal: z.boolean().nullish(),
+  architectures: z.array(z.string()).nullish(),
+  num_labels: z.number().int().nullish(),
+  id2label: z.record(z.string(), z.unknown()).nullish(),
 });
 
 export function readModelConfig(folder: string): ModelConfig {
@@ -79,6 +84,7 @@ export function parseModelConfig(value: unknown, file = 'config.json'): ModelCon
   const config: ModelConfig = {
     ...family(source, parse, refuse),
     family: common.model_type,
+    scalarHead: hasScalarHead(common, refuse),
     eosTokenIds: asList(common.eos_token_id),
     source,
   };
@@ -88,6 +94,17 @@ export function parseModelConfig(value: unknown, file = 'config.json'): ModelCon
 
 export const asList = (ids: number | readonly number[] | null | undefined): readonly number[] =>
   ids === null || ids === undefined ? [] : typeof ids === 'number' ? [ids] : ids;
+
+function hasScalarHead(
+  { architectures, num_labels: stated, id2label }: z.infer<typeof commonSchema>,
+  refuse: Refuse,
+): boolean {
+  if (!architectures?.some((name) => name.endsWith('ForSequenceClassification'))) return false;
+  // transformers leaves out what is the default: two.
+  const labels = stated ?? (id2label ? Object.keys(id2label).length : 2);
+  if (labels !== 1) refuse(`a reward model has one label, this classifier has ${labels}`);
+  return true;
+}
 
 function checkHeads({ hiddenSize, numHeads, numKeyValueHeads, headDim, rotary }: ModelConfig, refuse: Refuse): void {
   if (numHeads % numKeyValueHeads !== 0) {

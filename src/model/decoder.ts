@@ -41,7 +41,8 @@ export function parameterShapes(config: ModelConfig): Map<string, readonly numbe
     architecture.blockParts(config, within(blockRoot(architecture, layer)));
   }
   architecture.finalNormPart(config, within(architecture.root));
-  if (!config.tiedEmbeddings) shapes.set(headName, [config.vocabSize, config.hiddenSize]);
+  if (config.scalarHead) shapes.set(scalarHeadName, [1, config.hiddenSize]);
+  else if (!config.tiedEmbeddings) shapes.set(headName, [config.vocabSize, config.hiddenSize]);
   return shapes;
 }
 

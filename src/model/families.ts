@@ -9,7 +9,7 @@ import { parseRotaryScaling, type Rotary, rotarySchema } from './rotary-scaling.
 /** Throws. */
 export type Refuse = (message: string) => never;
 type Parse = <T>(schema: z.ZodType<T>, value: unknown) => T;
-type FamilyConfig = Omit<ModelConfig, 'family' | 'eosTokenIds' | 'source'>;
+type FamilyConfig = Omit<ModelConfig, 'family' | 'scalarHead' | 'eosTokenIds' | 'source'>;
 type Family = (file: Readonly<Record<string, unknown>>, parse: Parse, refuse: Refuse) => FamilyConfig;
 
 const count = z.number().int().positive();

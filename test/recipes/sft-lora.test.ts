@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type SftConfig, sftSchema } from '../../recipes/sft-config.ts';
-import { dropoutAt } from '../../recipes/sft-student.ts';
+import { dropoutAt } from '../../recipes/training-student.ts';
 import { sha256 } from '../../src/base/hash.ts';
 import { readConversations } from '../../src/data/formats.ts';
 import { encodeDocuments, holdOut } from '../../src/data/pack.ts';

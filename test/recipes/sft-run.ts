@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { run, type SftEvent } from '../../recipes/sft.ts';
+import { run } from '../../recipes/sft.ts';
+import type { TrainingEvent } from '../../recipes/training.ts';
 import { type SftConfig, sftSchema } from '../../recipes/sft-config.ts';
 import { Rng } from '../../src/base/rng.ts';
 import { parseModelConfig } from '../../src/model/config.ts';
@@ -46,8 +47,8 @@ export const configFor = (name: string, more: Partial<SftConfig> & Pick<SftConfi
 /** Runs; `stopAfter` presses Ctrl-C when that step is done. */
 export async function train(config: SftConfig, stopAfter?: number) {
   const controller = new AbortController();
-  const events: SftEvent[] = [];
-  const emit = (event: SftEvent) => {
+  const events: TrainingEvent[] = [];
+  const emit = (event: TrainingEvent) => {
     events.push(event);
     if (event.kind === 'step' && event.row.step === stopAfter) controller.abort();
   };

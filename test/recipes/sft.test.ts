@@ -2,7 +2,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { run, type SftEvent } from '../../recipes/sft.ts';
+import { run } from '../../recipes/sft.ts';
+import type { TrainingEvent } from '../../recipes/training.ts';
 import { type SftConfig, sftSchema } from '../../recipes/sft-config.ts';
 import { readHeader } from '../../src/torch/safetensors.ts';
 import { liveTensors } from '../../src/torch/tensor.ts';
@@ -36,8 +37,8 @@ const configFor = (name: string, more: Partial<SftConfig> = {}): SftConfig =>
 /** Runs; `stopAfter` presses Ctrl-C when that step is done. */
 async function train(config: SftConfig, stopAfter?: number) {
   const controller = new AbortController();
-  const events: SftEvent[] = [];
-  const emit = (event: SftEvent) => {
+  const events: TrainingEvent[] = [];
+  const emit = (event: TrainingEvent) => {
     events.push(event);
     if (event.kind === 'step' && event.row.step === stopAfter) controller.abort();
   };

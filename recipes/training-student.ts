@@ -21,8 +21,8 @@ import type { TensorSource } from '../src/torch/safetensors.ts';
 import { type Dtype, keep, scope, type Tensor } from '../src/torch/tensor.ts';
 import type { Checkpoint } from '../src/train/checkpoint.ts';
 import { createExecutor, type Executor, type ExecutorOptions, largestPack } from '../src/train/executor.ts';
-import type { SftConfig } from './sft-config.ts';
 import type { StudentModel } from './sft-tokens.ts';
+import type { TrainingConfig } from './training-config.ts';
 
 type Weights = ReadonlyMap<string, Tensor>;
 
@@ -38,11 +38,11 @@ export interface Student {
 }
 
 /** What the model is to be loaded in: the compute type where it is only read, and fp32 where it is trained. */
-export const loadingDtype = ({ lora, dtype }: SftConfig): SftConfig['dtype'] => (lora ? dtype : 'float32');
+export const loadingDtype = ({ lora, dtype }: TrainingConfig): TrainingConfig['dtype'] => (lora ? dtype : 'float32');
 
 /** Takes over the model's decoder, which is in `loadingDtype`; `packs`: all that it will be trained on. */
 export function openStudent(
-  config: SftConfig,
+  config: TrainingConfig,
   model: StudentModel,
   checkpoint: Checkpoint | undefined,
   packs: readonly Pack[],
@@ -53,7 +53,7 @@ export function openStudent(
 }
 
 function openWhole(
-  config: SftConfig,
+  config: TrainingConfig,
   model: StudentModel,
   checkpoint: Checkpoint | undefined,
   options: ExecutorOptions,
@@ -79,7 +79,7 @@ function openWhole(
 }
 
 function openAdapted(
-  config: SftConfig,
+  config: TrainingConfig,
   model: StudentModel,
   checkpoint: Checkpoint | undefined,
   options: ExecutorOptions,
@@ -106,13 +106,13 @@ function openAdapted(
   };
 }
 
-const loraSettings = ({ lora }: SftConfig): LoraSettings => {
-  const { rank, alpha, targets, dropout } = lora as NonNullable<SftConfig['lora']>;
+const loraSettings = ({ lora }: TrainingConfig): LoraSettings => {
+  const { rank, alpha, targets, dropout } = lora as NonNullable<TrainingConfig['lora']>;
   return { rank, alpha, targets: targets === 'all' ? [] : targets, dropout };
 };
 
 /** What adapters do not see of a step's pack (counted from 0); undefined: they see all. */
-export const dropoutAt = ({ lora, seed }: SftConfig, step: number, pack: number): AdapterDropout | undefined =>
+export const dropoutAt = ({ lora, seed }: TrainingConfig, step: number, pack: number): AdapterDropout | undefined =>
   lora && lora.dropout > 0 ? { rate: lora.dropout, key: ['lora dropout', seed, step, pack] } : undefined;
 
 const rounded = (weights: Weights, dtype: Dtype): Weights =>
@@ -130,6 +130,6 @@ const roundedAdapters = (adapters: Adapters, dtype: Dtype): Adapters =>
   );
 
 /** The file whose presence says that a folder of `writeModel`'s is whole. */
-export const modelFile = (config: SftConfig): string => (config.lora ? 'adapter_config.json' : 'config.json');
+export const modelFile = (config: TrainingConfig): string => (config.lora ? 'adapter_config.json' : 'config.json');
 
-export const finishedModel = (config: SftConfig): string => join(config.output, modelFile(config));
+export const finishedModel = (config: TrainingConfig): string => join(config.output, modelFile(config));

@@ -1,52 +1,50 @@
-/** What a fine-tuning finds in its folder and leaves there, apart from checkpoints and the model. */
+/** What a training finds in its folder and leaves there, apart from checkpoints and the model. */
 import { existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../src/base/atomic.ts';
 import { ConfigError } from '../src/base/errors.ts';
 import { sha256 } from '../src/base/hash.ts';
 import { JsonlLog, parseJsonl, readJson, toJsonl } from '../src/base/jsonl.ts';
-import type { TokenDocument } from '../src/data/pack.ts';
 import type { LoadedModel } from '../src/local/loaded-model.ts';
 import type { TrainingLogRow } from '../src/report/report-input.ts';
 import { type Checkpoint, latestCheckpoint } from '../src/train/checkpoint.ts';
 import { TensorBoardLog } from '../src/train/tensorboard.ts';
 import { modelContent } from './local-models.ts';
-import type { SftResult } from './sft.ts';
-import type { SftConfig } from './sft-config.ts';
-import { finishedModel } from './sft-student.ts';
+import type { TrainingConfig } from './training-config.ts';
+import { finishedModel } from './training-student.ts';
 
-export const resultFile = 'sft.json';
 const logFile = 'train.jsonl';
 const eventsFile = 'events.jsonl';
 
 /** A line of events.jsonl: what a kill interrupted can be seen from what is missing. */
-type SftOccurrence = 'started' | 'saving' | 'saved' | 'interrupted' | 'finished';
+type TrainingOccurrence = 'started' | 'saving' | 'saved' | 'interrupted' | 'finished';
 
 /** One line of train.jsonl: what the report reads, and how long the step took. */
-export interface SftLogRow extends TrainingLogRow {
+export interface TrainingRow extends TrainingLogRow {
   readonly seconds: number;
   /** Where it was measured after this step: mean over the held-out label tokens, in nats. */
   readonly heldOutLoss?: number;
+  /** What else a step measured, by TRL's names; `eval/…` on held-out rows. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
-/** Of everything that decides the trained weights but the machine. */
-export async function identityOf(
-  config: SftConfig,
-  model: LoadedModel,
-  documents: readonly TokenDocument[],
-): Promise<string> {
+/** Of everything that decides the trained weights but the machine; `learned`: the data as it is learned. */
+export async function identityOf(config: TrainingConfig, model: LoadedModel, learned: unknown): Promise<string> {
   const { model: _model, data: _data, output: _where, template: _template, device: _device, ...rest } = config;
   const { checkpointEverySteps: _when, keepCheckpoints: _many, tensorboard: _board, ...settings } = rest;
   const start = await modelContent(config.model);
-  const learned = documents.map(({ ids, labelMask }) => [ids, [...labelMask].join('')]);
   return sha256({ settings, start, template: model.template.source, learned });
 }
 
 /** The result of this very run where it is finished; a folder that holds another run is refused. */
-export function finishedRun(config: SftConfig, identity: string): SftResult | undefined {
+export function finishedRun<Result extends { readonly identity: string }>(
+  config: TrainingConfig,
+  resultFile: string,
+  identity: string,
+): Result | undefined {
   const file = join(config.output, resultFile);
   if (!existsSync(file)) return undefined;
-  const result = readJson(file) as SftResult;
+  const result = readJson(file) as Result;
   if (result.identity !== identity) throw otherRun(config.output);
   return existsSync(finishedModel(config)) ? { ...result, model: config.output } : undefined;
 }
@@ -63,16 +61,16 @@ const otherRun = (output: string): ConfigError =>
   });
 
 /** Rows up to the checkpoint; those after it are computed again. */
-export class SftLog {
-  readonly rows: SftLogRow[];
+export class TrainingLog {
+  readonly rows: TrainingRow[];
   readonly #lines: JsonlLog;
   readonly #board: TensorBoardLog;
   readonly #events: JsonlLog;
 
-  constructor({ output, tensorboard }: SftConfig, firstStep: number) {
+  constructor({ output, tensorboard }: TrainingConfig, firstStep: number) {
     const file = join(output, logFile);
     const all = existsSync(file) ? parseJsonl(wholeLines(readFileSync(file, 'utf8')), file) : [];
-    this.rows = all.map(({ value }) => value as SftLogRow).filter(({ step }) => step < firstStep);
+    this.rows = all.map(({ value }) => value as TrainingRow).filter(({ step }) => step < firstStep);
     writeFileAtomic(file, toJsonl(this.rows));
     this.#lines = new JsonlLog(file);
     this.#events = new JsonlLog(join(output, eventsFile));
@@ -87,7 +85,7 @@ export class SftLog {
     return this.rows.at(-1)?.tokens ?? 0;
   }
 
-  append(row: SftLogRow): void {
+  append(row: TrainingRow): void {
     this.rows.push(row);
     this.#lines.append(row);
     const scalars = {
@@ -96,24 +94,31 @@ export class SftLog {
       'train/learning_rate': row.learningRate,
       'train/tokens': row.tokens,
       ...(row.heldOutLoss === undefined ? {} : { 'eval/loss': row.heldOutLoss }),
+      ...Object.fromEntries(
+        Object.entries(row.metrics ?? {}).map(([name, value]) => [
+          name.startsWith('eval/') ? name : `train/${name}`,
+          value,
+        ]),
+      ),
     };
     this.#board.scalars(scalars, row.step);
   }
 
   /** `step`: done so far. */
-  event(event: SftOccurrence, step: number): void {
+  event(event: TrainingOccurrence, step: number): void {
     this.#events.append({ time: new Date().toISOString(), event, step, pid: process.pid });
   }
 
   /** As Hugging Face's Trainer writes them. */
   history(): Record<string, number>[] {
-    return this.rows.map(({ step, epoch, loss, gradNorm, learningRate, heldOutLoss }) => ({
+    return this.rows.map(({ step, epoch, loss, gradNorm, learningRate, heldOutLoss, metrics = {} }) => ({
       step,
       epoch,
       loss,
       grad_norm: gradNorm,
       learning_rate: learningRate,
       ...(heldOutLoss === undefined ? {} : { eval_loss: heldOutLoss }),
+      ...Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name.replace(/^eval\//, 'eval_'), value])),
     }));
   }
 
@@ -128,7 +133,7 @@ const wholeLines = (text: string): string => text.slice(0, text.lastIndexOf('\n'
 
 /** Refuses to begin what would not fit on the disk. */
 export function checkDisk(
-  { output, keepCheckpoints, evalShare }: SftConfig,
+  { output, keepCheckpoints, evalShare }: TrainingConfig,
   trained: number,
   modelBytes: number,
   existing: number,

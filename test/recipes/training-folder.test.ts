@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkDisk } from '../../recipes/sft-folder.ts';
+import { checkDisk } from '../../recipes/training-folder.ts';
 import { configFor, dataFile, fileIn, goldenModel, logOf, scratch, sums, train } from './sft-run.ts';
 
 const model = goldenModel('llama-tied');

@@ -1,0 +1,51 @@
+/**
+ * A language model becomes a reward model: its output head gives way to one number a token, read at the last token of a
+ * conversation. Saved as transformers' …ForSequenceClassification of one label, which reads it at the last token that is
+ * not padding: so the padding token must be one that conversations do not end with.
+ */
+import { ConfigError } from '../base/errors.ts';
+import { Rng } from '../base/rng.ts';
+import { fromFloat32 } from '../torch/convert.ts';
+import { keep, scope, type Tensor } from '../torch/tensor.ts';
+import type { ModelConfig } from './config.ts';
+import { Decoder, scalarHeadName } from './decoder.ts';
+
+/**
+ * Takes the decoder over, whose fresh head begins with deviation 1 / √(hidden + 1) (Stiennon et al. 2020, arXiv
+ * 2009.01325); one that has a scalar head keeps it. `padTokenId`: what transformers takes for padding.
+ */
+export function asRewardModel(decoder: Decoder, { seed, padTokenId }: { seed: number; padTokenId: number }): Decoder {
+  const { config, parameters, adapters } = decoder;
+  const source = { ...config.source, ...classifier(config), pad_token_id: padTokenId };
+  if (config.scalarHead) return new Decoder({ ...config, source }, parameters, adapters);
+  const own = new Map(parameters);
+  if (!config.tiedEmbeddings) {
+    decoder.headWeight.release();
+    own.delete(decoder.headName);
+  }
+  own.set(scalarHeadName, freshHead(config.hiddenSize, seed));
+  return new Decoder({ ...config, scalarHead: true, source }, own, adapters);
+}
+
+export function freshHead(hiddenSize: number, seed: number): Tensor {
+  const rng = new Rng('scalar head', seed);
+  const deviation = 1 / Math.sqrt(hiddenSize + 1);
+  const values = Float32Array.from({ length: hiddenSize }, () => deviation * rng.normal());
+  return keep(scope(() => fromFloat32(values, [1, hiddenSize])));
+}
+
+function classifier({ source, family }: ModelConfig): Record<string, unknown> {
+  const [named = ''] = (source['architectures'] ?? []) as readonly string[];
+  const stem = /^(.+?)For(?:CausalLM|SequenceClassification)$/.exec(named)?.[1];
+  if (stem === undefined) {
+    throw new ConfigError(`config.json: architectures: expected a name such as LlamaForCausalLM, got "${named}"`, {
+      hint: `transformers finds a saved reward model by it; set it to what belongs to model type ${family}`,
+    });
+  }
+  return {
+    architectures: [`${stem}ForSequenceClassification`],
+    id2label: { 0: 'reward' },
+    label2id: { reward: 0 },
+    problem_type: null,
+  };
+}
