@@ -1,23 +1,26 @@
 /** The engine's process: libtorch on one device, one loaded model, and the numeric recipes. Started by `startEngine`. */
 import { sha256 } from '../src/base/hash.ts';
+import { rewardsOf } from '../src/infer/rewards.ts';
 import { answerOn } from '../src/local/answer.ts';
 import { type LoadedModel, loadModel } from '../src/local/loaded-model.ts';
 import { type MethodHandlers, serveEngine } from '../src/run/engine-process.ts';
+import { encodeConversation } from '../src/text/chat-template.ts';
 import { threadsUsed } from '../src/torch/kernels.ts';
 import { computesInBf16, gpu, machine, openDevice } from '../src/torch/machine.ts';
 import { productSpeed } from '../src/torch/product-speed.ts';
 import type { EngineMethods, ModelChoice } from './engine.ts';
 import { run as runMerge } from './merge.ts';
+import { run as runReward } from './reward.ts';
 import { run as runSft } from './sft.ts';
 
 let loaded: { key: string; model: LoadedModel } | undefined;
 
 /** Loads a model unless it is the one at hand; the one before it is released first. */
-function use(choice: ModelChoice): LoadedModel {
-  const key = sha256(choice);
+function use(choice: ModelChoice, { scores = false } = {}): LoadedModel {
+  const key = sha256({ ...choice, scores });
   if (loaded?.key === key) return loaded.model;
   unload();
-  loaded = { key, model: loadModel(choice.folder, choice) };
+  loaded = { key, model: loadModel(choice.folder, { ...choice, scores }) };
   return loaded.model;
 }
 
@@ -36,6 +39,15 @@ const handlers: MethodHandlers<EngineMethods> = {
   merge(config) {
     unload();
     return runMerge(config);
+  },
+  reward(config, context) {
+    unload();
+    return runReward(config, context);
+  },
+  async rewards({ model, conversations }, { signal, emit }) {
+    const { decoder, tokenizer, template } = use(model, { scores: true });
+    const documents = conversations.map((messages) => encodeConversation(tokenizer, template, messages));
+    return rewardsOf(decoder, documents, { signal, onProgress: (done) => emit({ done }) });
   },
   sft(config, context) {
     unload();

@@ -9,6 +9,8 @@ import type { NativeGpu, NativeMachine } from '../src/native/addon.ts';
 import { EngineProcess } from '../src/run/engine-process.ts';
 import type { Dtype } from '../src/torch/tensor.ts';
 import type { MergeConfig, MergeResult } from './merge.ts';
+import type { RewardResult } from './reward.ts';
+import type { RewardConfig } from './reward-config.ts';
 import type { SftResult } from './sft.ts';
 import type { SftConfig } from './sft-config.ts';
 import type { TrainingEvent } from './training.ts';
@@ -45,6 +47,13 @@ export type EngineMethods = {
   productSpeed: { params: { dtype: Dtype }; event: never; result: number };
   merge: { params: MergeConfig; event: never; result: MergeResult };
   sft: { params: SftConfig; event: TrainingEvent; result: SftResult };
+  reward: { params: RewardConfig; event: TrainingEvent; result: RewardResult };
+  /** Of conversations that end in an answer, by a reward model. */
+  rewards: {
+    params: { model: ModelChoice; conversations: readonly (readonly Message[])[] };
+    event: { done: number };
+    result: number[];
+  };
 };
 
 export type Engine = EngineProcess<EngineMethods>;

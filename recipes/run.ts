@@ -31,7 +31,7 @@ import type { RunConfig } from './run-config.ts';
 import { type RunRecord, runFile, statisticsFile, trainFile } from './run-record.ts';
 import type { SftResult } from './sft.ts';
 import { checkAddedTokens } from './sft-input.ts';
-import { showSft } from './show-sft.ts';
+import { showTraining } from './show-training.ts';
 import * as translate from './translate.ts';
 
 export interface RunResult {
@@ -114,7 +114,7 @@ export async function run(
     const { device } = config;
     const settings = { ...config.sft, device, model: folderOf(config.sft.model), data: [dataFile], output: folder };
     const engine = await context.engine();
-    return showSft(context.progress('training'), (onEvent) =>
+    return showTraining(context.progress('training'), (onEvent) =>
       engine.call('sft', settings, { signal: context.signal, onEvent }),
     );
   });

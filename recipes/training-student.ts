@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Pack } from '../src/data/pack.ts';
 import { resolveDtype } from '../src/local/loaded-model.ts';
 import type { AdapterDropout } from '../src/model/adapter-dropout.ts';
+import { scalarHeadName } from '../src/model/config.ts';
 import { Decoder } from '../src/model/decoder.ts';
 import { loadDecoder, writeModelFolder, writeTemplate } from '../src/model/directory.ts';
 import {
@@ -87,24 +88,38 @@ function openAdapted(
   const dtype = resolveDtype(config.dtype);
   const settings = loraSettings(config);
   const { parameters, config: architecture } = model.decoder;
-  const readModel = (folder: string): Weights => adapterParameters(readAdapterFolder(folder, 'float32').adapters);
-  const masters: Adapters = checkpoint
-    ? readAdapterFolder(checkpoint.folder, 'float32').adapters
-    : createAdapters(parameters, settings, config.seed);
+  const saved = checkpoint && readAdapterFolder(checkpoint.folder, 'float32');
+  const masters = saved?.adapters ?? createAdapters(parameters, settings, config.seed);
   const adapters = dtype === 'float32' ? masters : roundedAdapters(masters, dtype);
-  const executor = createExecutor(new Decoder(architecture, parameters, adapters), options);
+  const base = withHead(parameters, saved?.scalarHead);
+  const executor = createExecutor(new Decoder(architecture, base, adapters), options);
   const working = executor.decoder.trainable;
   return {
     executor,
     working,
-    master: dtype === 'float32' ? working : adapterParameters(masters),
-    readModel,
+    master: dtype === 'float32' ? working : mastersOf(masters, executor.decoder.scalarHead?.tensor),
+    readModel(folder) {
+      const read = readAdapterFolder(folder, 'float32');
+      return mastersOf(read.adapters, read.scalarHead);
+    },
     writeModel(folder, weights) {
       writeAdapterFolder(folder, { settings, base: config.model, weights });
       if (config.template !== undefined) writeTemplate(folder, model.template.source);
     },
   };
 }
+
+/** A scalar head is small and compared by small differences: it stays in fp32, its own master. */
+function withHead(parameters: Weights, saved: Tensor | undefined): Weights {
+  const head = parameters.get(scalarHeadName);
+  if (!head) return parameters;
+  const own = saved ?? keep(scope(() => toDtype(head, 'float32')));
+  if (own !== head) head.release();
+  return new Map([...parameters, [scalarHeadName, own]]);
+}
+
+const mastersOf = (adapters: Adapters, head: Tensor | undefined): Weights =>
+  new Map([...adapterParameters(adapters), ...(head ? [[scalarHeadName, head] as const] : [])]);
 
 const loraSettings = ({ lora }: TrainingConfig): LoraSettings => {
   const { rank, alpha, targets, dropout } = lora as NonNullable<TrainingConfig['lora']>;

@@ -15,7 +15,10 @@ import {
 import { printJson, progressBar, say } from '../terminal.ts';
 
 export function trainCommand(): Command {
-  return new Command('train').description('train a student').addCommand(sftCommand());
+  return new Command('train')
+    .description('train a student, or a reward model')
+    .addCommand(sftCommand())
+    .addCommand(rewardCommand());
 }
 
 function sftCommand(): Command {
@@ -39,17 +42,38 @@ export const addTokensOption = (): Option =>
   ).argParser((text, before: readonly string[] = []) => [...before, ...text.split(',').map((token) => token.trim())]);
 
 /** The settings of a fine-tuning as flags. */
-export function withSftOptions(command: Command): Command {
+export const withSftOptions = (command: Command): Command =>
+  withTrainingOptions(command, 'Alpaca, ShareGPT or messages files')
+    .addOption(addTokensOption())
+    .option('--max-train-tokens <n>', 'end after so many tokens', positiveNumber);
+
+function rewardCommand(): Command {
+  const reward = command('reward', 'train a reward model on answers that are compared; goes on where it stopped', [
+    'train reward --model my-student --data comparisons.jsonl --out my-reward-model',
+    'train reward --model org/name --data pairs.jsonl --lora-rank 16 --eval-share 0.2 --out reward-adapters',
+  ]);
+  return withTrainingOptions(
+    reward,
+    'answers that are compared: TRL’s types, GPT-4-LLM’s, Alpaca’s with ranked outputs',
+  )
+    .option('--margin-scale <n>', 'rewards must differ by so much times the scores’ margin (default: 0)', realNumber)
+    .option('--centering <n>', 'weight that keeps rewards about 0 (default: 0)', realNumber)
+    .option('--ignore-memory', 'train even where the memory planned is more than the machine has')
+    .option('--json', 'print one JSON document')
+    .action(runReward);
+}
+
+/** What every training has as flags. */
+function withTrainingOptions(command: Command, data: string): Command {
   return command
     .option(
       '--config <file>',
       'settings in YAML, also by their names in transformers, TRL, PEFT, LLaMA-Factory, Axolotl',
     )
     .option('--model <folder>', 'model to train: a Hugging Face folder, org/name on the hub, or builtin')
-    .option('--data <files...>', 'Alpaca, ShareGPT or messages files')
+    .option('--data <files...>', data)
     .option('--out <folder>', 'folder of the trained model, its log and its checkpoints')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
-    .addOption(addTokensOption())
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16 (default: auto)')
     .addOption(deviceOption())
     .option('--lora-rank <n>', 'train low-rank adapters of this rank, saved as a PEFT folder', positiveNumber)
@@ -64,7 +88,6 @@ export function withSftOptions(command: Command): Command {
     .option('--batch-tokens <n>', 'tokens of one optimizer step', positiveNumber)
     .option('--pack-tokens <n>', 'tokens computed at once: decides the memory', positiveNumber)
     .option('--max-tokens <n>', 'longest conversation', positiveNumber)
-    .option('--max-train-tokens <n>', 'end after so many tokens', positiveNumber)
     .option('--weight-decay <n>', 'decoupled weight decay', realNumber)
     .option('--max-grad-norm <n>', 'largest global gradient norm; 0 does not clip', realNumber)
     .option('--clip <which>', 'global norm, or each block by itself')
@@ -92,14 +115,34 @@ async function runSft({ config: file, threads, ignoreMemory, json, ...flags }: S
   const { sftSchema } = await import('../../recipes/sft-config.ts');
   const { checkSftInput } = await import('../../recipes/sft-input.ts');
   const { checkMemory } = await import('../../recipes/plan-train.ts');
-  const { showSft } = await import('../../recipes/show-sft.ts');
+  const { showTraining } = await import('../../recipes/show-training.ts');
   if (file === undefined) requireFlags(flags);
   const config = await parseSftSettings(sftSchema, { file, flags, command: 'train sft' });
   checkSftInput(config);
   const result = await withEngine({ threads, device: config.device }, async (engine, signal) => {
     const model = await fetchModel(config.model, signal);
     if (!ignoreMemory) await checkMemory({ ...config, model }, () => engine.call('machine', null), say);
-    return showSft(progressBar('training'), (onEvent) => engine.call('sft', { ...config, model }, { signal, onEvent }));
+    return showTraining(progressBar('training'), (onEvent) =>
+      engine.call('sft', { ...config, model }, { signal, onEvent }),
+    );
+  });
+  if (json) printJson(result);
+}
+
+async function runReward({ config: file, threads, ignoreMemory, json, ...flags }: SftFlags): Promise<void> {
+  const { rewardSchema } = await import('../../recipes/reward-config.ts');
+  const { checkRewardInput } = await import('../../recipes/reward-input.ts');
+  const { checkMemory } = await import('../../recipes/plan-train.ts');
+  const { showTraining } = await import('../../recipes/show-training.ts');
+  if (file === undefined) requireFlags(flags);
+  const config = await parseSftSettings(rewardSchema, { file, flags, command: 'train reward' });
+  checkRewardInput(config);
+  const result = await withEngine({ threads, device: config.device }, async (engine, signal) => {
+    const model = await fetchModel(config.model, signal);
+    if (!ignoreMemory) await checkMemory({ ...config, model }, () => engine.call('machine', null), say);
+    return showTraining(progressBar('training'), (onEvent) =>
+      engine.call('reward', { ...config, model }, { signal, onEvent }),
+    );
   });
   if (json) printJson(result);
 }

@@ -89,12 +89,8 @@ function withoutUnlearned(labelMask: Uint8Array, messages: readonly Conversation
   return mask;
 }
 
-/** Keeps a share of the documents from training, the same ones for a seed; both parts in the given order. */
-export function holdOut(
-  documents: readonly TokenDocument[],
-  share: number,
-  seed: number,
-): { training: TokenDocument[]; heldOut: TokenDocument[] } {
+/** Keeps a share of the documents (or groups of them) from training, the same ones for a seed; both in the given order. */
+export function holdOut<T>(documents: readonly T[], share: number, seed: number): { training: T[]; heldOut: T[] } {
   const count = share === 0 ? 0 : Math.max(1, Math.round(documents.length * share));
   const held = new Set(new Rng('held out', seed).sample(documents, Math.min(count, documents.length - 1)));
   return {
@@ -143,8 +139,8 @@ export function planTraining(
       spent += document.ids.length;
       affordable.push(document);
     }
-    const packs = fill(affordable, (document) => document.ids.length, options.packTokens);
-    for (const group of fill(packs, packTokens, options.batchTokens)) {
+    const packs = fillRuns(affordable, (document) => document.ids.length, options.packTokens);
+    for (const group of fillRuns(packs, packTokens, options.batchTokens)) {
       steps.push({ epoch, packs: group, labelTokens: group.reduce((sum, pack) => sum + packLabels(pack), 0) });
     }
   }
@@ -152,7 +148,7 @@ export function planTraining(
 }
 
 /** Cuts a list into runs whose sizes add up to at most `limit`; an item larger than that stands alone. */
-function fill<T>(items: readonly T[], size: (item: T) => number, limit: number): T[][] {
+export function fillRuns<T>(items: readonly T[], size: (item: T) => number, limit: number): T[][] {
   const groups: T[][] = [];
   let used = Number.POSITIVE_INFINITY;
   for (const item of items) {

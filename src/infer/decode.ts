@@ -7,6 +7,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
 import type { Decoder } from '../model/decoder.ts';
+import { lastPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
 import { cat, indexSelect, toDtype } from '../torch/ops.ts';
@@ -280,11 +281,7 @@ function prefillPack(
   const lengths = prompts.map((ids) => ids.length);
   const attention = cache.prefill(places, lengths, prefix);
   const ids = fromIntegers(prompts.flat(), [attention.positions.length]);
-  let end = 0;
-  const lasts = lengths.map((length) => {
-    end += length;
-    return end - 1;
-  });
+  const lasts = lastPositions(prompts.map((own) => ({ ids: own })));
   return indexSelect(decoder.hidden(ids, attention), 0, fromIntegers(lasts, [lasts.length]));
 }
 

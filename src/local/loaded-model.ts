@@ -2,11 +2,13 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConfigError } from '../base/errors.ts';
 import { baseFolder, isAdapterFolder } from '../model/adapter-folder.ts';
 import { Decoder } from '../model/decoder.ts';
 import { loadDecoder, readStopTokens, templateFile } from '../model/directory.ts';
 import { mergeAdapters, readAdapterFolder } from '../model/lora.ts';
 import { quantizeParameters, type WeightFormat } from '../model/quantize.ts';
+import { asRewardModel } from '../model/reward-head.ts';
 import { type ChatTemplate, loadChatTemplate } from '../text/chat-template.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import { noGrad } from '../torch/grad.ts';
@@ -33,6 +35,8 @@ export interface LoadOptions {
   readonly template?: string | undefined;
   /** How linear layers are stored once loaded: for inference. Default full: in the compute type. */
   readonly weights?: WeightFormat | undefined;
+  /** Whether a reward model is wanted, or (false, the default) one that writes; `any`: either. */
+  readonly scores?: boolean | 'any';
 }
 
 /**
@@ -48,15 +52,30 @@ export function loadModel(folder: string, options: LoadOptions): LoadedModel {
     tokenizer,
     options.template ?? (existsSync(ownTemplate) ? ownTemplate : undefined),
   );
-  const decoder = loadDecoder(base, resolveDtype(options.dtype));
+  let decoder = loadDecoder(base, resolveDtype(options.dtype));
   if (base !== folder) {
-    const { adapters } = readAdapterFolder(folder, 'float32');
+    const { adapters, scalarHead } = readAdapterFolder(folder, 'float32');
     noGrad(() => mergeAdapters(decoder.parameters, adapters));
     releaseAll(adapters);
+    if (scalarHead) decoder = asRewardModel(decoder, { head: scalarHead });
+  }
+  const { scores = false } = options;
+  if (scores !== 'any' && decoder.config.scalarHead !== scores) {
+    decoder.release();
+    throw wrongHead(folder, scores);
   }
   const stopTokens = readStopTokens(base, decoder.config);
   return { folder, decoder: inFormat(decoder, options.weights ?? 'full'), tokenizer, template, stopTokens };
 }
+
+const wrongHead = (folder: string, wanted: boolean): ConfigError =>
+  wanted
+    ? new ConfigError(`${folder} is no reward model: it writes text and gives no scores`, {
+        hint: 'train one: ./understudy train reward --model FOLDER --data COMPARISONS --out REWARD-MODEL',
+      })
+    : new ConfigError(`${folder} is a reward model: it gives scores and writes no text`, {
+        hint: 'give a language model here, and this one as --reward-model',
+      });
 
 /** Takes the decoder over. */
 function inFormat(decoder: Decoder, format: WeightFormat): Decoder {

@@ -29,12 +29,3 @@ export interface Objective extends Readings {
   /** The loss is the objective's own to keep; called once a pack. */
   readonly derive: (outputs: Outputs) => Derivatives;
 }
-
-/** Of an answer's last token in each document: where reward models are read. */
-export function lastPositions(documents: readonly { readonly ids: readonly number[] }[]): number[] {
-  let end = 0;
-  return documents.map(({ ids }) => {
-    end += ids.length;
-    return end - 1;
-  });
-}

@@ -63,11 +63,12 @@ export const klEstimators = {
 /** How tokens of several answers are put together: every token alike, or every answer alike. */
 export type LossAverage = 'token' | 'sequence';
 
-/** The weight of each token of answers of these lengths, in order of the answers; they add up to 1. */
+/** The weight of each token of answers of these lengths, in order of the answers; they add up to 1. Without tokens 0. */
 export function tokenWeights(lengths: readonly number[], average: LossAverage): number[] {
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
   const answers = lengths.filter((length) => length > 0).length;
-  return lengths.map((length) => (average === 'token' ? 1 / tokens : 1 / (answers * length)));
+  const weight = (length: number) => (average === 'token' ? 1 / tokens : 1 / (answers * length));
+  return lengths.map((length) => (length > 0 ? weight(length) : 0));
 }
 
 /** β that follows the divergence it is to hold (Ziegler et al. 2019, arXiv 1909.08593, section 2.2). */

@@ -11,6 +11,9 @@ import { readJson } from '../base/jsonl.ts';
 import { families, type Refuse, supportedFamilies } from './families.ts';
 import type { Rotary } from './rotary-scaling.ts';
 
+/** The scalar head's weight [1, hidden], as transformers' …ForSequenceClassification spells it. */
+export const scalarHeadName = 'score.weight';
+
 export interface ModelConfig {
   /** `model_type` of the file. */
   readonly family: string;

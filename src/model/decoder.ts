@@ -10,7 +10,7 @@ import { type Dtype, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import { type AdapterDropout, dropMask } from './adapter-dropout.ts';
 import type { Architecture, Describe, Part } from './architecture.ts';
 import type { Attention } from './attention.ts';
-import type { ModelConfig } from './config.ts';
+import { type ModelConfig, scalarHeadName } from './config.ts';
 import { llama } from './llama.ts';
 import { type Adapters, adapterParameters } from './lora.ts';
 import { opt } from './opt.ts';
@@ -22,8 +22,6 @@ import { type RotarySpectrum, rotarySpectrum } from './rotary-scaling.ts';
 const architectures: Readonly<Record<ModelConfig['architecture'], Architecture>> = { llama, opt };
 
 const headName = `${headPart}.weight`;
-/** As transformers' …ForSequenceClassification spells it. */
-export const scalarHeadName = 'score.weight';
 const blockRoot = ({ root }: Architecture, layer: number): string => `${root}.layers.${layer}`;
 
 /** Parameter names as Hugging Face spells them, with their shapes, in the order of the forward pass. */

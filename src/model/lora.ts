@@ -15,6 +15,7 @@ import { add, copyInto, matmul, mulScalar, toDtype, zeros } from '../torch/ops.t
 import { openSafetensors, type TensorSource, writeSafetensors } from '../torch/safetensors.ts';
 import { type Dtype, keep, scope, type Tensor } from '../torch/tensor.ts';
 import { adapterConfigFile } from './adapter-folder.ts';
+import { scalarHeadName } from './config.ts';
 
 /** down [rank, in] is PEFT's lora_A, up [out, rank] its lora_B. */
 export interface Adapter {
@@ -40,10 +41,13 @@ export interface AdapterFolder {
   /** Of the model it belongs to: a folder, a name on the hub, or nothing. */
   readonly base: string | undefined;
   readonly adapters: Adapters;
+  /** [1, hidden], of a reward model: what PEFT calls a module to save. */
+  readonly scalarHead: Tensor | undefined;
 }
 
 const weightsFile = 'adapter_model.safetensors';
 const peftPrefix = 'base_model.model.';
+const scalarHeadModule = scalarHeadName.replace(/\.weight$/, '');
 
 const lastPart = (layer: string): string => layer.slice(layer.lastIndexOf('.') + 1);
 
@@ -145,7 +149,7 @@ export function readAdapterFolder(folder: string, dtype: Dtype): AdapterFolder {
     raw.use_dora ? 'use_dora' : '',
     raw.fan_in_fan_out ? 'fan_in_fan_out' : '',
     raw.bias && raw.bias !== 'none' ? `bias ${raw.bias}` : '',
-    raw.modules_to_save?.length ? 'modules_to_save' : '',
+    raw.modules_to_save?.some((name) => name !== scalarHeadModule) ? 'modules_to_save' : '',
     Object.keys(raw.rank_pattern ?? {}).length > 0 ? 'rank_pattern' : '',
     Object.keys(raw.alpha_pattern ?? {}).length > 0 ? 'alpha_pattern' : '',
   ].filter((name) => name !== '');
@@ -153,25 +157,37 @@ export function readAdapterFolder(folder: string, dtype: Dtype): AdapterFolder {
     throw new DataError(file, { message: `not supported: ${refused.join(', ')}` }, { hint: 'plain LoRA is' });
   }
   const scale = raw.lora_alpha / (raw.use_rslora ? Math.sqrt(raw.r) : raw.r);
-  const adapters = readAdapterWeights(join(folder, weightsFile), raw.r, scale, dtype);
+  const { adapters, scalarHead } = readAdapterWeights(join(folder, weightsFile), raw.r, scale, dtype);
   const targets = [...new Set([...adapters.keys()].map(lastPart))];
   return {
     settings: { rank: raw.r, alpha: scale * raw.r, targets, dropout: raw.lora_dropout ?? 0 },
     base: raw.base_model_name_or_path ?? undefined,
     adapters,
+    scalarHead,
   };
 }
 
-function readAdapterWeights(file: string, rank: number, scale: number, dtype: Dtype): Adapters {
+function readAdapterWeights(
+  file: string,
+  rank: number,
+  scale: number,
+  dtype: Dtype,
+): Pick<AdapterFolder, 'adapters' | 'scalarHead'> {
   const weights = openSafetensors(file);
   try {
     const issues: DataIssue[] = [];
     const layers = new Set<string>();
+    const headName = peftPrefix + scalarHeadName;
     for (const { name } of weights.entries.values()) {
+      if (name === headName) continue;
       const [, layer] = /^base_model\.model\.(.+)\.lora_[AB]\.weight$/.exec(name) ?? [];
       if (layer === undefined) issues.push({ message: `not a tensor of a LoRA adapter: ${name}` });
       else layers.add(layer);
     }
+    const load = (name: string) => {
+      const tensor = weights.tensor(name);
+      return tensor.dtype === dtype ? tensor : toDtype(tensor, dtype);
+    };
     const adapters = new Map<string, Adapter>();
     for (const layer of layers) {
       const [downName, upName] = ['A', 'B'].map((part) => `${peftPrefix}${layer}.lora_${part}.weight`) as [
@@ -183,14 +199,11 @@ function readAdapterWeights(file: string, rank: number, scale: number, dtype: Dt
         issues.push({ message: `${layer}: expected lora_A [${rank}, in] and lora_B [out, ${rank}]` });
         continue;
       }
-      const load = (name: string) => {
-        const tensor = weights.tensor(name);
-        return tensor.dtype === dtype ? tensor : toDtype(tensor, dtype);
-      };
       adapters.set(layer, keep(scope(() => ({ down: load(downName), up: load(upName), scale }))));
     }
     if (issues.length > 0) throw new DataError(file, issues);
-    return adapters;
+    const scalarHead = weights.entries.has(headName) ? keep(scope(() => load(headName))) : undefined;
+    return { adapters, scalarHead };
   } finally {
     weights.close();
   }
@@ -202,12 +215,14 @@ export function writeAdapterFolder(
   options: {
     readonly settings: LoraSettings;
     readonly base: string;
-    /** By the names of `adapterParameters`. */
+    /** By the names of `adapterParameters`, and a scalar head's. */
     readonly weights: ReadonlyMap<string, TensorSource>;
   },
 ): void {
   const { settings, base, weights } = options;
-  const layers = [...weights.keys()].map((name) => name.replace(/\.lora_[AB]\.weight$/, ''));
+  const isReward = weights.has(scalarHeadName);
+  const names = [...weights.keys()].filter((name) => name !== scalarHeadName);
+  const layers = names.map((name) => name.replace(/\.lora_[AB]\.weight$/, ''));
   const targets = [...new Set(layers.map(lastPart))];
   writeSafetensors(
     join(folder, weightsFile),
@@ -215,7 +230,7 @@ export function writeAdapterFolder(
   );
   writeJsonAtomic(join(folder, adapterConfigFile), {
     peft_type: 'LORA',
-    task_type: 'CAUSAL_LM',
+    task_type: isReward ? 'SEQ_CLS' : 'CAUSAL_LM',
     base_model_name_or_path: base,
     r: settings.rank,
     lora_alpha: settings.alpha,
@@ -225,7 +240,7 @@ export function writeAdapterFolder(
     fan_in_fan_out: false,
     use_rslora: false,
     use_dora: false,
-    modules_to_save: null,
+    modules_to_save: isReward ? [scalarHeadModule] : null,
     inference_mode: true,
   });
 }

@@ -7,26 +7,32 @@ import { ConfigError } from '../base/errors.ts';
 import { Rng } from '../base/rng.ts';
 import { fromFloat32 } from '../torch/convert.ts';
 import { keep, scope, type Tensor } from '../torch/tensor.ts';
-import type { ModelConfig } from './config.ts';
-import { Decoder, scalarHeadName } from './decoder.ts';
+import { type ModelConfig, scalarHeadName } from './config.ts';
+import { Decoder } from './decoder.ts';
 
 /**
- * Takes the decoder over, whose fresh head begins with deviation 1 / √(hidden + 1) (Stiennon et al. 2020, arXiv
- * 2009.01325); one that has a scalar head keeps it. `padTokenId`: what transformers takes for padding.
+ * Takes the decoder over, and `head` [1, hidden]; without one the decoder has its own and keeps it. `padTokenId`: what
+ * transformers is to take for padding.
  */
-export function asRewardModel(decoder: Decoder, { seed, padTokenId }: { seed: number; padTokenId: number }): Decoder {
+export function asRewardModel(
+  decoder: Decoder,
+  { head, padTokenId }: { readonly head?: Tensor; readonly padTokenId?: number },
+): Decoder {
   const { config, parameters, adapters } = decoder;
-  const source = { ...config.source, ...classifier(config), pad_token_id: padTokenId };
-  if (config.scalarHead) return new Decoder({ ...config, source }, parameters, adapters);
+  const padding = padTokenId === undefined ? {} : { pad_token_id: padTokenId };
+  const source = { ...config.source, ...classifier(config), ...padding };
   const own = new Map(parameters);
-  if (!config.tiedEmbeddings) {
-    decoder.headWeight.release();
-    own.delete(decoder.headName);
+  if (head) {
+    if (!config.tiedEmbeddings && decoder.hasHead) {
+      decoder.headWeight.release();
+      own.delete(decoder.headName);
+    }
+    own.set(scalarHeadName, head);
   }
-  own.set(scalarHeadName, freshHead(config.hiddenSize, seed));
   return new Decoder({ ...config, scalarHead: true, source }, own, adapters);
 }
 
+/** With deviation 1 / √(hidden + 1), as Stiennon et al. 2020 (arXiv 2009.01325) begin. Kept. */
 export function freshHead(hiddenSize: number, seed: number): Tensor {
   const rng = new Rng('scalar head', seed);
   const deviation = 1 / Math.sqrt(hiddenSize + 1);

@@ -23,3 +23,12 @@ export function labelPositions(
   }
   return { positions, targets };
 }
+
+/** The last position of each document, the documents lying side by side. */
+export function lastPositions(documents: readonly { readonly ids: readonly number[] }[]): number[] {
+  let end = 0;
+  return documents.map(({ ids }) => {
+    end += ids.length;
+    return end - 1;
+  });
+}

@@ -1,0 +1,217 @@
+/**
+ * A reward model (the paper's section 3.2; Ouyang et al. 2022, arXiv 2203.02155): a language model whose output head gives
+ * way to one number, trained so that of two answers to a prompt the better one gets the higher: −log σ(r_w − r_l), the mean
+ * over a prompt's pairs, then over prompts. Only pairs of unequal rank count, and every answer is computed once a step,
+ * whatever pairs it is in.
+ *
+ * Beside the model stand the rewards of what was held out (held-out.jsonl), from which its card is made. Runs in the
+ * engine's process; the loop, and what is saved and resumed, are training.ts's.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../src/base/atomic.ts';
+import { ConfigError, DataError } from '../src/base/errors.ts';
+import { toJsonl } from '../src/base/jsonl.ts';
+import {
+  type AnswerGroup,
+  encodeGroups,
+  type GroupReceipt,
+  type GroupStep,
+  planGroups,
+} from '../src/data/answer-groups.ts';
+import { readPreferences } from '../src/data/formats.ts';
+import { holdOut } from '../src/data/pack.ts';
+import type { RewardedGroup } from '../src/evaluate/reward-card.ts';
+import { rewardsOf } from '../src/infer/rewards.ts';
+import { type LoadedModel, loadModel } from '../src/local/loaded-model.ts';
+import { rankingLoss } from '../src/loss/ranking.ts';
+import type { Decoder } from '../src/model/decoder.ts';
+import { asRewardModel, freshHead } from '../src/model/reward-head.ts';
+import { lastPositions } from '../src/text/labels.ts';
+import type { Executor } from '../src/train/executor.ts';
+import type { RewardConfig } from './reward-config.ts';
+import { checkOutput } from './sft-input.ts';
+import {
+  inFolder,
+  type Lesson,
+  type Measured,
+  type StepLearning,
+  type TrainingContext,
+  type TrainingResult,
+  train,
+} from './training.ts';
+import { loadingDtype } from './training-student.ts';
+
+/** Also written to reward.json beside the model. */
+export interface RewardResult extends TrainingResult {
+  readonly receipt: GroupReceipt;
+  /** Rewards of the held-out prompts' answers, by the model that was saved; absent where none were held out. */
+  readonly heldOutFile?: string;
+}
+
+export const heldOutFile = 'held-out.jsonl';
+
+export const run = (config: RewardConfig, context: TrainingContext): Promise<RewardResult> =>
+  inFolder(config, context, async () => {
+    const note = (text: string) => context.emit({ kind: 'note', text });
+    checkOutput(config.output);
+
+    // Comparisons become groups of documents, a prompt's answers together.
+    const preferences = config.data.flatMap((file) => readPreferences(file));
+    const loaded = loadModel(config.model, { dtype: loadingDtype(config), template: config.template, scores: 'any' });
+    const { groups, receipt } = encodeGroups(preferences, loaded.tokenizer, loaded.template, config.maxTokens);
+    refuseNothingToRank(config, receipt);
+    const { training, heldOut } = holdOut(groups, config.evalShare, config.seed);
+    const steps = planGroups(training, config);
+    for (const { message } of receipt.dropped.slice(0, 5)) note(message);
+    note(
+      `${receipt.kept} of ${receipt.prompts} prompts kept, with ${receipt.pairs} pairs (${receipt.ties} ties say nothing), ` +
+        `${heldOut.length} prompts held out, ${steps.length} steps`,
+    );
+
+    const model = {
+      ...loaded,
+      decoder: rewardDecoder(config, loaded, groups),
+      changedFiles: new Map<string, object>(),
+    };
+    const lesson: Lesson<GroupStep> = {
+      resultFile: 'reward.json',
+      learned: groups.map(({ documents, pairs }) => [documents.map(({ ids }) => ids), pairs]),
+      steps,
+      begin: (executor, step) => ranking(config, executor, step),
+      ...(heldOut.length > 0 && {
+        heldOut: { rows: heldOut.length, measure: (decoder: Decoder) => rankingOn(config, heldOut, decoder) },
+      }),
+    };
+    const extra = { receipt, ...(heldOut.length > 0 && { heldOutFile: join(config.output, heldOutFile) }) };
+    const result = await train(config, model, lesson, extra, context);
+    if (heldOut.length > 0 && !existsSync(join(config.output, heldOutFile)))
+      await writeHeldOut(config, result.model, heldOut);
+    return result;
+  });
+
+/** −log σ(r_w − r_l) of a step's prompts, each counting alike; every pack's derivatives are known once it is read. */
+function ranking(
+  config: RewardConfig,
+  executor: Executor,
+  { parts }: GroupStep,
+): StepLearning<GroupStep['parts'][number]> {
+  const prompts = parts.reduce((sum, { groups }) => sum + groups.length, 0);
+  const seen = new RankingFigures();
+  return {
+    learn({ pack, groups }, gradients, onReady, dropout) {
+      const derive = ({ values }: { readonly values: Float64Array }) => ({
+        values: seen.add(values, groups, config, 1 / prompts),
+      });
+      executor.learn(pack, gradients, { valuesAt: lastPositions(pack), derive }, onReady, dropout);
+    },
+    measured: () => seen.measured(),
+  };
+}
+
+async function rankingOn(config: RewardConfig, groups: readonly AnswerGroup[], decoder: Decoder): Promise<Measured> {
+  const rewards = await rewardsOf(
+    decoder,
+    groups.flatMap(({ documents }) => documents),
+  );
+  const seen = new RankingFigures();
+  seen.add(rewards, groups, config, 1 / groups.length);
+  const { loss, metrics } = seen.measured();
+  return { loss, metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval/${name}`, value])) };
+}
+
+/** By TRL's names. */
+class RankingFigures {
+  #loss = 0;
+  readonly #margins: number[] = [];
+  readonly #rewards: number[] = [];
+
+  /** Rewards of the groups' answers, one after the other; their derivatives. */
+  add(rewards: ArrayLike<number>, groups: readonly AnswerGroup[], config: RewardConfig, weight: number): Float64Array {
+    const all = Float64Array.from(rewards);
+    const derivatives = new Float64Array(all.length);
+    let start = 0;
+    for (const { documents, pairs } of groups) {
+      const own = all.subarray(start, start + documents.length);
+      const { loss, margins } = rankingLoss(
+        own,
+        pairs,
+        config,
+        weight,
+        derivatives.subarray(start, start + documents.length),
+      );
+      this.#loss += loss;
+      for (const margin of margins) this.#margins.push(margin);
+      start += documents.length;
+    }
+    for (const reward of all) this.#rewards.push(reward);
+    return derivatives;
+  }
+
+  measured(): Required<Measured> {
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    return {
+      loss: this.#loss,
+      metrics: {
+        accuracy: mean(this.#margins.map((margin) => (margin > 0 ? 1 : margin === 0 ? 0.5 : 0))),
+        margin: mean(this.#margins),
+        mean_reward: mean(this.#rewards),
+        min_reward: this.#rewards.reduce((least, reward) => Math.min(least, reward), Number.POSITIVE_INFINITY),
+        max_reward: this.#rewards.reduce((most, reward) => Math.max(most, reward), Number.NEGATIVE_INFINITY),
+      },
+    };
+  }
+}
+
+function rewardDecoder(
+  { seed }: RewardConfig,
+  { decoder, tokenizer }: LoadedModel,
+  groups: readonly AnswerGroup[],
+): Decoder {
+  const endings = new Set(groups.flatMap(({ documents }) => documents.map(({ ids }) => ids.at(-1))));
+  const { padToken, eosToken, bosToken } = tokenizer;
+  const candidates = [padToken, eosToken, bosToken, '<unk>', '<|endoftext|>'];
+  const ids = candidates.flatMap((token) => (token === undefined ? [] : (tokenizer.tokenId(token) ?? [])));
+  const padTokenId = ids.find((id) => !endings.has(id));
+  if (padTokenId === undefined) {
+    throw new ConfigError('no token of the model can be padding: conversations end with each of its special tokens', {
+      hint: 'transformers reads a reward model before the padding: choose another template, or a tokenizer with a pad token',
+    });
+  }
+  const head = decoder.config.scalarHead ? {} : { head: freshHead(decoder.config.hiddenSize, seed) };
+  return asRewardModel(decoder, { ...head, padTokenId });
+}
+
+function refuseNothingToRank({ data }: RewardConfig, { pairs, ties, dropped }: GroupReceipt): void {
+  if (pairs > 0) return;
+  const issues = dropped.length > 0 ? dropped : [{ message: 'no prompts' }];
+  const hint =
+    ties > 0 ? `all ${ties} pairs are ties: judge them again, head to head` : 'raise --max-tokens or mend the data';
+  throw new DataError(data.join(', '), issues, { hint });
+}
+
+/** By the model as it was saved: what a user of the folder gets. */
+async function writeHeldOut(config: RewardConfig, folder: string, groups: readonly AnswerGroup[]): Promise<void> {
+  const { decoder } = loadModel(folder, { dtype: config.dtype, scores: true });
+  const rewards = await rewardsOf(
+    decoder,
+    groups.flatMap(({ documents }) => documents),
+  );
+  decoder.release();
+  let at = 0;
+  const rows = groups.map(
+    ({ id, preference, answers, documents, pairs }): RewardedGroup => ({
+      id,
+      ...(preference.language !== undefined && { language: preference.language }),
+      ...(preference.category !== undefined && { category: preference.category }),
+      prompt: preference.prompt,
+      answers: answers.map((answer, i) => ({
+        ...answer,
+        tokens: (documents[i] as (typeof documents)[number]).labelTokens,
+        reward: rewards[at++] as number,
+      })),
+      pairs,
+    }),
+  );
+  writeFileAtomic(join(config.output, heldOutFile), toJsonl(rows));
+}
