@@ -14,6 +14,7 @@ import { alpacaPrompt } from '../src/data/formats.ts';
 import { planAnswerRequests } from '../src/generate/answers.ts';
 import { askAll } from '../src/teacher/caller.ts';
 import type { Ledger } from '../src/teacher/ledger.ts';
+import type { Rates } from '../src/teacher/limits.ts';
 import type { TeacherConfig } from '../src/teacher/open-teacher.ts';
 import { type Encoding, encodingOf, loadTokenCounter } from '../src/teacher/openai-tokens.ts';
 import { costUsd } from '../src/teacher/prices.ts';
@@ -47,6 +48,7 @@ export interface AnswersPlan {
   /** With so many calls at once, and within the limits that were given. */
   readonly seconds: Estimate;
   readonly concurrency: number;
+  readonly rates: Rates;
 }
 
 export async function planAnswers(
@@ -117,6 +119,7 @@ export async function planAnswers(
     paid: teacher.paid,
     seconds: duration(teacher, open, perCall, { inputTokens, outputTokens }),
     concurrency: teacher.concurrency,
+    rates: teacher.rates ?? {},
   };
 }
 

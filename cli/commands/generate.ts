@@ -114,6 +114,7 @@ function selfInstructCommand(): Command {
     .option('--instruction-tokens <n>', 'longest instruction', positiveNumber)
     .option('--answer-tokens <n>', 'longest answer', positiveNumber)
     .option('--temperature <t>', 'of the instructions', realNumber)
+    .option('--top-p <p>', 'of the instructions: the likeliest tokens that reach p', realNumber)
     .option('--seed <n>', 'of the examples drawn', wholeNumber)
     .action(selfInstruct);
 }
@@ -136,11 +137,46 @@ function translateCommand(): Command {
     .action(translate);
 }
 
+const overHttp = ['openai', 'anthropic', 'openai-compatible'];
+
+/** Of flags that say something of some providers alone: of which. Batches are refused where there are none, with reasons. */
+const providersOf: Readonly<Record<string, readonly string[]>> = {
+  model: [...overHttp, 'local', 'gguf'],
+  baseUrl: overHttp,
+  apiKeyEnv: overHttp,
+  concurrency: [...overHttp, 'gguf'],
+  requestsPerMinute: overHttp,
+  tokensPerMinute: overHttp,
+  timeoutSeconds: overHttp,
+  prices: overHttp,
+  recorded: ['recorded'],
+  contextSize: ['gguf'],
+  template: ['gguf'],
+};
+
+/** Throws ConfigError with what to do about the first flag that is not one of this provider's. */
+function checkProviderFlags(flags: TeacherFlags): void {
+  const { provider, model } = flags;
+  if (!Object.values(providersOf).flat().includes(provider)) return; // told with the names there are
+  for (const [name, providers] of Object.entries(providersOf)) {
+    if (flags[name] === undefined || providers.includes(provider)) continue;
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const here = model?.endsWith('.gguf') ? `; to have ${model} answer here: --provider gguf, without ${flag}` : '';
+    throw new ConfigError(`${flag} is for --provider ${providers.join(', ')}; the provider is ${provider}`, {
+      hint:
+        name === 'baseUrl'
+          ? `to ask the server at that address: --provider openai-compatible --model <as the server calls it>${here}`
+          : `leave ${flag} out, or name another provider`,
+    });
+  }
+}
+
 /** The teacher as its settings spell it, where the data goes, and all other flags. */
 export function splitTeacherFlags(flags: TeacherFlags) {
   const { provider, model, baseUrl, apiKeyEnv, concurrency, requestsPerMinute, tokensPerMinute, ...others } = flags;
   const { batch, forgetBatches, timeoutSeconds, prices, recorded, contextSize, template, ...where } = others;
   const { out, ledger, budgetUsd, yes, threads, json, ...settings } = where;
+  checkProviderFlags(flags);
   if (provider === 'openai-compatible' && baseUrl === undefined) {
     throw new ConfigError('the provider openai-compatible needs --base-url', {
       hint: 'for example http://localhost:8000/v1',

@@ -44,7 +44,7 @@ async function planGenerate(flags: PlanFlags): Promise<void> {
 }
 
 function show(plan: AnswersPlan): void {
-  const { tasks, stored, pilot, inputTokens, inputTokensBy, outputTokens, seconds, concurrency, batch } = plan;
+  const { tasks, stored, pilot, inputTokens, inputTokensBy, outputTokens, seconds, concurrency, rates, batch } = plan;
   const line = (name: string, text: string) => print(`${name.padEnd(16)} ${text}`);
   line('tasks', `${tasks}${stored > 0 ? `, ${stored} of them answered already` : ''}`);
   line('pilot', `${pilot.answered} of ${pilot.asked} answered, ${pilot.cut} cut, ${usd(pilot.usd)}`);
@@ -53,7 +53,12 @@ function show(plan: AnswersPlan): void {
   line('answer tokens', between(outputTokens, whole));
   const price = (cost: Estimate | undefined) => (cost ? between(cost, usd) : 'not known: give it with --prices');
   if (plan.paid) line('price', price(plan.usd));
-  line('time', `${between(seconds, time)} with ${concurrency} calls at once`);
+  const limits = [
+    `${whole(concurrency)} calls at once`,
+    ...(rates.requestsPerMinute === undefined ? [] : [`${whole(rates.requestsPerMinute)} requests a minute`]),
+    ...(rates.tokensPerMinute === undefined ? [] : [`${whole(rates.tokensPerMinute)} tokens a minute`]),
+  ];
+  line('time', `${between(seconds, time)} with ${limits.join(', ')}`);
   if (!batch) return;
   if (plan.paid) line('in batches', `${price(batch.usd)}, with --batch`);
   line(plan.paid ? '' : 'in batches', `up to ${batch.mostSeconds / 3600} h: what the provider promises, with --batch`);

@@ -87,10 +87,8 @@ export async function* rateAnswers<Item extends RatedConversation>(
   const prompts = readPrompts();
   const asking = { request: qualityRequests({ ...settings, model }), check };
   const complaint = (fault: Fault): string => prompts[(fault as VerdictFault).language].complaint;
-  // A recording has one answer to a request, and none to a complaint.
-  const askings = model.startsWith('recorded:') ? 0 : undefined;
   const failures = new CallFailures();
-  for await (const outcome of askChecked<Item, Verdict>(items, total, asking, { ...ask, complaint, askings })) {
+  for await (const outcome of askChecked<Item, Verdict>(items, total, asking, { ...ask, complaint })) {
     const { item, answer, error, calls, result } = outcome;
     failures.count(error);
     if (!result.fault) {

@@ -4,6 +4,7 @@
  */
 import { invariant, type TeacherError } from '../base/errors.ts';
 import { askAll, askStream, type CallerOptions, type Outcome, readOutcomes } from './caller.ts';
+import { isRecorded } from './recorded.ts';
 import type { TeacherAnswer, TeacherRequest } from './teacher.ts';
 
 /** What is wrong with an answer, and how to ask again; without `again` it stands. */
@@ -35,7 +36,7 @@ export interface Asking<Item, T> {
 }
 
 export interface CheckedOptions extends CallerOptions {
-  /** How often a request is asked again at most. Default 2. */
+  /** How often a request is asked again at most. Default 2; 0 of a recording, which has one answer to each. */
   readonly askings?: number | undefined;
   /** Where `longer` ends. Default: four times what the request began with. */
   readonly mostTokens?: number | undefined;
@@ -65,6 +66,7 @@ export async function* askChecked<Item, T>(
     const result = answer ? asking.check(answer, item) : { fault: { reason: 'no answer', detail: error.message } };
     return { item, calls: [...before, key], answer, error, result };
   };
+  const askings = options.askings ?? (isRecorded(options.teacher) ? 0 : 2);
   let open: Open<Item>[] = [];
   for await (const [row, item, outcome] of beside(items, askStream(requests, total, options))) {
     const first = outcome.request;
@@ -72,7 +74,7 @@ export async function* askChecked<Item, T>(
     if (next) open.push({ row, item, calls: [outcome.key], first, request: next });
   }
   const mended = new Map<number, CheckedOutcome<Item, T>>();
-  for (let times = 1; open.length > 0 && times <= (options.askings ?? 2); times++) {
+  for (let times = 1; open.length > 0 && times <= askings; times++) {
     const outcomes = await askAll(
       open.map(({ request }) => request),
       options,

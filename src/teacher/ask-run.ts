@@ -10,6 +10,7 @@ import type { FailedEntry, LedgerEntry, StoredEntry } from './ledger.ts';
 import { awaitedInBatch } from './ledger-batches.ts';
 import { Limits, type Ticket } from './limits.ts';
 import { boundOfCallUsd, costOfCallUsd, estimatedTokens } from './prices.ts';
+import { Rejections } from './rejections.ts';
 import {
   defaultRetry,
   delayBeforeRetryMs,
@@ -64,6 +65,7 @@ export class AskRun {
   readonly #open = new Map<string, number>();
   /** What failed for good in this run is not asked again by it. */
   readonly #failedKeys = new Map<string, TeacherError>();
+  readonly #rejections = new Rejections();
   /** What was stored at this time or before came from an earlier run; `<=`, for two short runs may share a millisecond. */
   readonly #startedAt = new Date().toISOString();
   #done = 0;
@@ -298,6 +300,7 @@ export class AskRun {
     }
     try {
       ledger.store(stored);
+      if (stored.length > 0) this.#rejections.answered();
       for (const { key, answer } of stored) this.#settle(key, answer);
       // After Ctrl-C an error says only that the call was cut off: such rows stay in doubt.
       if (!signal?.aborted) {
@@ -328,7 +331,8 @@ export class AskRun {
     if (delayMs === undefined) {
       this.#failedKeys.set(item.key, error);
       this.#settle(item.key, error);
-      if (error instanceof TeacherSetupError) this.#stop(error);
+      const stopWith = error instanceof TeacherSetupError ? error : this.#rejections.rejected(error);
+      if (stopWith) this.#stop(stopWith);
       return;
     }
     this.#options.onRetry?.({ error, attempt, attempts, delayMs });

@@ -11,6 +11,7 @@ import { ConfigError, WorkError } from '../base/errors.ts';
 import { tryLock } from '../base/lock.ts';
 
 export type Connection = Database.Database;
+export type Statement = Database.Statement;
 
 export interface LedgerFile {
   readonly database: Connection;

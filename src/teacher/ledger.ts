@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import { invariant, type TeacherError } from '../base/errors.ts';
 import { canonicalJson } from '../base/hash.ts';
 import { LedgerBatches } from './ledger-batches.ts';
-import { type Connection, ledgerError, openLedgerFile } from './ledger-file.ts';
+import { type Connection, ledgerError, openLedgerFile, type Statement } from './ledger-file.ts';
 import { type Columns, columns, type LedgerRow, toLedgerRow } from './ledger-row.ts';
 import type { RecordedCall } from './recorded-call.ts';
 import { type RowCost, Spending, type Spent } from './spending.ts';
@@ -56,13 +56,14 @@ const upsert = `
   ON CONFLICT (key) DO UPDATE SET
   ${columns.map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
-/** SQLite takes up to 32,766 parameters a statement. */
-const keysPerQuery = 500;
+const byKeys = 'SELECT * FROM calls WHERE key IN (SELECT value FROM json_each(?))';
 
 export class Ledger {
   readonly file: string;
   readonly #database: Connection;
   readonly #close: () => void;
+  readonly #write: Statement;
+  readonly #lookUp: Statement;
   readonly batches: LedgerBatches;
   readonly #spending = new Spending();
   /** Rows this process sent by themselves and still awaits. */
@@ -74,6 +75,8 @@ export class Ledger {
     const { database, close } = openLedgerFile(file);
     this.#database = database;
     this.#close = close;
+    this.#write = database.prepare(upsert);
+    this.#lookUp = database.prepare(byKeys);
     this.batches = new LedgerBatches(database, file);
     const costs = database.prepare('SELECT state, stage, cost_usd, upper_bound_usd, lost_usd, batch FROM calls');
     for (const row of costs.iterate() as IterableIterator<RowCost>) this.#spending.add(row, false);
@@ -244,13 +247,13 @@ export class Ledger {
     entries: readonly E[],
     next: (entry: E, before: Columns | undefined) => Columns,
   ): Columns[] {
+    if (entries.length === 0) return [];
     const changes = this.#transaction(() => {
       const rows = this.#read(entries.map((entry) => entry.key));
-      const write = this.#database.prepare(upsert);
       return entries.map((entry) => {
         const before = rows.get(entry.key);
         const after = next(entry, before);
-        if (after !== before) write.run(...columns.map((name) => after[name]));
+        if (after !== before) this.#write.run(...columns.map((name) => after[name]));
         rows.set(entry.key, after);
         return { before, after };
       });
@@ -273,13 +276,8 @@ export class Ledger {
   }
 
   #read(keys: readonly string[]): Map<string, Columns> {
-    const found = new Map<string, Columns>();
-    for (let at = 0; at < keys.length; at += keysPerQuery) {
-      const some = keys.slice(at, at + keysPerQuery);
-      const query = this.#database.prepare(`SELECT * FROM calls WHERE key IN (${some.map(() => '?').join(', ')})`);
-      for (const row of query.all(...some) as Columns[]) found.set(row.key, row);
-    }
-    return found;
+    const rows = this.#lookUp.all(JSON.stringify(keys)) as Columns[];
+    return new Map(rows.map((row) => [row.key, row]));
   }
 }
 

@@ -82,7 +82,10 @@ export class Limits {
   #refusals = 0;
   #isAnsweredSinceCut = false;
   #isEverRefused = false;
-  #refusedInARow = 0;
+  /** Rounds in a row that were refused whole; refusals of the next, of calls that began since the last. */
+  #refusedRounds = 0;
+  #refusedInRound = 0;
+  #roundMs = Number.NEGATIVE_INFINITY;
   /** Refused calls whose places stay empty, and until when. */
   #held = 0;
   #heldUntilMs = Number.NEGATIVE_INFINITY;
@@ -125,7 +128,8 @@ export class Limits {
   /** The server answered: it has room. Tokens that were not used go back. */
   answered({ startedMs, tokens }: Ticket, usage: TokenUsage | undefined): void {
     if (usage) this.#tokens?.take(usage.inputTokens + usage.outputTokens - tokens);
-    this.#refusedInARow = 0;
+    this.#refusedRounds = 0;
+    this.#refusedInRound = 0;
     this.#held = 0;
     this.#window = Math.min(this.#most, this.#window + this.#growth);
     this.#isAnsweredSinceCut = true;
@@ -136,7 +140,6 @@ export class Limits {
   refused({ startedMs, tokens }: Ticket, nowMs = performance.now()): void {
     this.#tokens?.take(-tokens);
     this.#isEverRefused = true;
-    this.#refusedInARow += 1;
     this.#held = nowMs < this.#heldUntilMs ? this.#held + 1 : 1;
     this.#heldUntilMs = nowMs + longestHoldMs;
     if (startedMs >= this.#cutMs) {
@@ -144,10 +147,17 @@ export class Limits {
       if (this.#refusals >= toleratedShare * this.#sampleSize) this.#cut(nowMs);
       else this.#count();
     }
-    const rounds = Math.floor(this.#refusedInARow / this.window);
-    if (rounds === 0) return;
-    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(rounds - 1, 10));
+    if (startedMs < this.#roundMs) return;
+    this.#refusedInRound += 1;
+    if (this.#refusedInRound >= this.window) this.#pause(nowMs);
+  }
+
+  #pause(nowMs: number): void {
+    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(this.#refusedRounds, 10));
     this.#closedUntilMs = Math.max(this.#closedUntilMs, nowMs + pauseMs);
+    this.#refusedRounds += 1;
+    this.#refusedInRound = 0;
+    this.#roundMs = nowMs;
   }
 
   /** What an answer adds to the window. */

@@ -20,7 +20,7 @@ const vendorFields = {
   /** The account's limits, where they are known: calls are spaced so that they are kept. */
   requestsPerMinute: z.number().positive().optional(),
   tokensPerMinute: z.number().positive().optional(),
-  /** For one call. Node's HTTP client itself waits no longer than 300 s for an answer to begin. */
+  /** For one call. Node's fetch, by which calls go through proxies, waits no longer than 300 s for an answer to begin. */
   timeoutSeconds: z.number().positive().max(300).default(120),
   /** Overrides the list price; both 0: this server costs nothing. */
   price: priceSchema.optional(),

@@ -46,6 +46,8 @@ export function openRecorded(...files: readonly string[]): Teacher {
   };
 }
 
+export const isRecorded = ({ model }: Pick<Teacher, 'model'>): boolean => model.startsWith('recorded:');
+
 /** Adds the file's rows to `recordings`. */
 function readRecordings(file: string, recordings: Map<string, Recording>): void {
   const { rows, issues: broken } = readRows(file);

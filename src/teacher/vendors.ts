@@ -7,17 +7,19 @@ import { InterruptedError, type TeacherError } from '../base/errors.ts';
 import { openBatchVendor } from './batch-vendors.ts';
 import { withDeadline } from './deadline.ts';
 import { resolveEndpoint, type VendorConfig } from './endpoint.ts';
+import { httpFetch } from './http-fetch.ts';
 import { rateHints } from './limits.ts';
 import { probeEndpoint } from './probe.ts';
 import type { AskOptions, Teacher, TeacherAnswer, TeacherRequest } from './teacher.ts';
 import { timeoutError, toTeacherError } from './vendor-errors.ts';
-import { generate, loadModel, type VendorModel, withoutKey, withoutRedirects } from './vendor-model.ts';
+import { generate, loadModel, type VendorModel, withoutKey } from './vendor-model.ts';
 
 /** Throws ConfigError where the address is none or the key is missing. Sends nothing. */
 export function openVendor(config: VendorConfig): Teacher {
   const endpoint = resolveEndpoint(config);
   const name = `${endpoint.provider}:${endpoint.model}`;
   const timeoutMs = config.timeoutSeconds * 1000;
+  const http = httpFetch();
   let model: Promise<VendorModel> | undefined;
 
   async function askOne(
@@ -25,7 +27,7 @@ export function openVendor(config: VendorConfig): Teacher {
     idempotencyKey: string | undefined,
     { signal, onLimits }: AskOptions,
   ): Promise<TeacherAnswer | TeacherError> {
-    model ??= loadModel(endpoint, withoutRedirects);
+    model ??= loadModel(endpoint, http.fetch);
     const loaded = await model;
     const deadline = withDeadline(timeoutMs, signal);
     try {
@@ -54,6 +56,6 @@ export function openVendor(config: VendorConfig): Teacher {
     probe: (signal) => probeEndpoint(endpoint, signal),
     ask: (requests, options) =>
       Promise.all(requests.map((request, i) => askOne(request, options.idempotencyKeys[i], options))),
-    close: async () => {},
+    close: async () => http.close(),
   };
 }

@@ -27,6 +27,7 @@ const chinese: Record<string, object> = {
 let server: Server;
 let baseUrl: string;
 let served = 0;
+let rejecting = false;
 beforeAll(async () => {
   server = createServer(async (request, response) => {
     response.setHeader('content-type', 'application/json');
@@ -34,6 +35,10 @@ beforeAll(async () => {
     served += 1;
     let body = '';
     for await (const piece of request) body += piece;
+    if (rejecting) {
+      response.statusCode = 400;
+      return void response.end('{"error":{"message":"The model `m` does not exist","type":"invalid_request_error"}}');
+    }
     const prompt: string = JSON.parse(body).messages.at(-1).content;
     const known = Object.entries(chinese).find(([text]) => prompt.includes(JSON.stringify(text)));
     let content = known ? JSON.stringify(known[1]) : `A: ${prompt}`;
@@ -42,7 +47,7 @@ beforeAll(async () => {
     const usage = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14 };
     response.end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 0, model: 'm', choices, usage }));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
   baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
 });
 afterAll(() => {
@@ -99,6 +104,91 @@ describe('generate answers', () => {
     const bad = await understudy([...words, '--cut', 'shorter', '--out', join(scratch, 'bad')]);
     expect(bad.code).toBe(2);
     expect(bad.stderr).toContain('cut');
+  });
+});
+
+describe('generate answers, of a teacher that costs money', () => {
+  const out = join(scratch, 'paid');
+  const prices = join(scratch, 'prices.json');
+  const priced = (usd: number) =>
+    writeFileSync(
+      prices,
+      JSON.stringify({ models: { m: { inputUsdPerMillion: usd, outputUsdPerMillion: usd, batch: 0.5 } } }),
+    );
+  // This machine, by a name that does not say so: what is asked there costs money.
+  const paid = (...more: string[]) =>
+    understudy(
+      [
+        ...['generate', 'answers', '--data', tasks, '--provider', 'openai', '--model', 'm', '--prices', prices],
+        ...['--base-url', baseUrl.replace('127.0.0.1', '0.0.0.0'), '--api-key-env', 'TEST_KEY', '--budget-usd', '1'],
+        ...['--out', out, '--json', ...more],
+      ],
+      { env: { TEST_KEY: 'sk-test-0123456789abcdef' } },
+    );
+
+  it('buys no row again because its price, its way or its limits were changed', async () => {
+    priced(10);
+    const before = served;
+    const first = await paid();
+    expect(first.code, first.stderr).toBe(0);
+    expect(served - before).toBe(3);
+    const spent = () => understudy(['ledger', 'stats', out, '--json']).then(({ stdout }) => JSON.parse(stdout));
+    const bought = await spent();
+    priced(1000);
+    for (const more of [[], ['--batch', '--timeout-seconds', '7']]) {
+      const again = await paid(...more);
+      expect([again.code, served - before], again.stderr).toEqual([0, 3]);
+      expect(JSON.parse(again.stdout)).toEqual(JSON.parse(first.stdout));
+    }
+    expect(await spent()).toEqual(bought);
+  });
+});
+
+describe('generate answers, of a server that takes nothing', () => {
+  it('stops after eight that are rejected alike, says so, and goes on when it is mended', async () => {
+    const many = join(scratch, 'rejected.jsonl');
+    const lines = Array.from({ length: 40 }, (_, i) => JSON.stringify({ instruction: `Rejected ${i}.` }));
+    writeFileSync(many, lines.join('\n'));
+    const words = ['generate', 'answers', '--data', many, ...teacher(), '--out', join(scratch, 'rejected'), '--json'];
+    rejecting = true;
+    const before = served;
+    const stopped = await understudy(words);
+    rejecting = false;
+    expect(stopped.code).toBe(1);
+    expect(stopped.stderr).toContain(
+      'openai-compatible:m: HTTP 400: The model `m` does not exist; 8 requests in a row',
+    );
+    const asked = served - before;
+    expect(asked).toBeGreaterThanOrEqual(8);
+    expect(asked).toBeLessThan(16); // eight at once
+    const mended = await understudy(words);
+    expect([mended.code, served - before], mended.stderr).toEqual([0, asked + 40]);
+    expect(JSON.parse(mended.stdout)).toMatchObject({ rows: 40, rejected: {} });
+  });
+});
+
+describe('flags that are not the provider’s', () => {
+  it.each([
+    [
+      ['--provider', 'gguf', '--model', 'tiny.gguf', '--base-url', 'http://x/v1'],
+      '--base-url is for --provider openai, anthropic, openai-compatible; the provider is gguf',
+      '--provider openai-compatible --model <as the server calls it>; to have tiny.gguf answer here: --provider gguf, without --base-url',
+    ],
+    [
+      ['--model', 'm', '--base-url', 'http://x/v1'],
+      'the provider is local',
+      'to ask the server at that address: --provider openai-compatible --model <as the server calls it>\n',
+    ],
+    [
+      ['--provider', 'openai', '--model', 'm', '--context-size', '512'],
+      '--context-size is for --provider gguf; the provider is openai',
+      'leave --context-size out, or name another provider',
+    ],
+  ])('%j: says whose they are, and what to do', async (more, message, hint) => {
+    const { code, stderr } = await understudy(['generate', 'answers', '--data', tasks, '--out', scratch, ...more]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(hint);
   });
 });
 

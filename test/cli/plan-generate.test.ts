@@ -75,6 +75,18 @@ it('counts prompts by the tokenizer of the model, and says what batches cost and
   expect(told.stdout).toMatch(/^price +\$\d+\.\d\d$/m);
   expect(told.stdout).toMatch(/^in batches +\$\d+\.\d\d, with --batch$/m);
   expect(told.stdout).toMatch(/^ +up to 24 h: what the provider promises, with --batch$/m);
+
+  // Eight of the sixty are stored; 52 at 30 a minute take 104 s, and 20 tokens each, besides their prompts', more at 100.
+  const slow = ['--prices', prices, '--requests-per-minute', '30', '--concurrency', '4'];
+  const byRequests = await plan('openai', 'gpt-4.1-mini', 'counted', ...slow);
+  expect(byRequests.stdout).toMatch(/^tasks +60, 8 of them answered already$/m);
+  expect(byRequests.stdout).toMatch(/^time +104 s with 4 calls at once, 30 requests a minute$/m);
+  const byTokens = await plan('openai', 'gpt-4.1-mini', 'counted', ...slow, '--tokens-per-minute', '100', '--json');
+  const { inputTokens: left, outputTokens, seconds, rates } = JSON.parse(byTokens.stdout);
+  expect(rates).toEqual({ requestsPerMinute: 30, tokensPerMinute: 100 });
+  expect(outputTokens.mean).toBe(52 * 20);
+  expect(seconds.mean).toBeCloseTo((60 * (left.mean + 52 * 20)) / 100, 6);
+  expect(served - before).toBe(0);
 });
 
 it('goes by what the pilot’s prompts had to a byte where the server counts by another tokenizer, or none is known', async () => {

@@ -81,6 +81,21 @@ it('ends after so many askings, and where an answer may be no longer', async () 
   expect(await collect(['c'], { teacher: never, askings: 0 })).toEqual([['c', 1, 'no number']]);
 });
 
+it('asks a recording once, which has no other answer, unless it is told to ask again', async () => {
+  const model = 'recorded:0123456789ab';
+  const collectRecorded = async (askings?: number) => {
+    const teacher = fakeTeacher({ model, reply: async () => answer('words') });
+    const asking = { request: (text: string) => request(text, 0, model), check: toNumber };
+    const options = { ledger, stage: 'numbers', teacher, askings };
+    const rows: unknown[][] = [];
+    for await (const { calls, result } of askChecked(() => ['a'], 1, asking, options))
+      rows.push([calls.length, result.fault?.reason]);
+    return rows;
+  };
+  expect(await collectRecorded()).toEqual([[1, 'no number']]);
+  expect(await collectRecorded(1)).toEqual([[2, 'no number']]);
+});
+
 it('tells the teacher in the words it is given, and shows its last reply alone', async () => {
   const seen: string[][] = [];
   const teacher = fakeTeacher({

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigError, InterruptedError, TeacherError, TeacherSetupError, WorkError } from '../../src/base/errors.ts';
 import { type AskProgress, askAll, askStream, type CallerOptions } from '../../src/teacher/caller.ts';
 import { Ledger } from '../../src/teacher/ledger.ts';
@@ -272,6 +272,40 @@ test('a wrong key ends everything at once with the set-up error, and what came b
   await expect(ask(numbered(50), teacher)).rejects.toThrow('bad key');
   expect(teacher.asked).toHaveLength(3);
   expect(ledger.spent()).toMatchObject({ storedCalls: 2, failedCalls: 1, inDoubtCalls: 0 });
+});
+
+describe('a server that rejects all in the same words', () => {
+  const reject = (message: string) => new TeacherError(message, { status: 400 });
+
+  test('is asked eight times, then no more; what is asked again when it is mended is everything', async () => {
+    const broken = fakeTeacher({ concurrency: 4, reply: async () => reject('model not found') });
+    const error = (await ask(numbered(50), broken).catch((reason: unknown) => reason)) as WorkError;
+    expect(error).toBeInstanceOf(WorkError);
+    expect(error.message).toBe('model not found; 8 requests in a row were rejected so, and none was answered');
+    expect(error.hint).toContain('nothing that was stored is lost');
+    // Those that ran when it was told came back first.
+    expect(broken.asked.length).toBeGreaterThanOrEqual(8);
+    expect(broken.asked.length).toBeLessThan(8 + 4);
+    expect(ledger.spent()).toMatchObject({ failedCalls: broken.asked.length, inFlightCalls: 0, inDoubtCalls: 0 });
+    const outcomes = await ask(numbered(50), fakeTeacher());
+    expect(outcomes.filter(({ answer: one }) => one)).toHaveLength(50);
+  });
+
+  test('is not one that has answered, has different reasons, may do better later, or has no status', async () => {
+    const outcomesOf = async (reply: (row: number) => TeacherAnswer | TeacherError, retry = quick) => {
+      const teacher = fakeTeacher({ reply: async (one) => reply(Number(one.messages[0]?.content.slice(4))) });
+      return (await ask(numbered(20), teacher, { retry })).map((outcome) => textOf(outcome) ?? outcome.error?.message);
+    };
+    const twenty = (text: string) => Array.from({ length: 20 }, () => text);
+    expect(await outcomesOf((row) => reject(`no ${row % 8 === 7}`))).toHaveLength(20);
+    expect(await outcomesOf(() => new TeacherError('gone'))).toEqual(twenty('gone'));
+    const once = { ...quick, attempts: 1 };
+    expect(await outcomesOf(() => new TeacherError('late', { status: 408, retryable: true }), once)).toEqual(
+      twenty('late'),
+    );
+    const answeredOnce = await outcomesOf((row) => (row === 6 ? answer('good') : reject('bad')));
+    expect(answeredOnce).toEqual(twenty('bad').map((text, row) => (row === 6 ? 'good' : text)));
+  });
 });
 
 test('a bug in a teacher is not hidden: it is thrown, and its rows are in doubt', async () => {

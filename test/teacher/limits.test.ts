@@ -101,6 +101,24 @@ describe('the window', () => {
     limits.refused(limits.start(1, nowMs + 1), nowMs + 1);
     expect(limits.waitMs(0, 1, nowMs + 1)).toBe(500);
   });
+
+  it('counts a round once, however far the window is cut meanwhile: calls under way then say nothing new', () => {
+    const limits = new Limits(64, {}, 0);
+    answer(limits, 16); // the window is open
+    const waits: number[] = [];
+    const windows: number[] = [];
+    let nowMs = 10;
+    for (let i = 0; i < 4; i++) {
+      const round = Array.from({ length: limits.window }, () => limits.start(1, nowMs));
+      nowMs += 10;
+      for (const ticket of round) limits.refused(ticket, nowMs); // the window is halved at the eighth
+      waits.push(limits.waitMs(0, 1, nowMs));
+      windows.push(limits.window);
+      nowMs += waits.at(-1)!;
+    }
+    expect(windows).toEqual([32, 16, 8, 4]);
+    expect(waits).toEqual([500, 1000, 2000, 4000]);
+  });
 });
 
 describe('against a server that answers in 80 to 120 ms and refuses in 10', () => {
