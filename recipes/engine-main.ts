@@ -8,6 +8,7 @@ import { encodeConversation } from '../src/text/chat-template.ts';
 import { threadsUsed } from '../src/torch/kernels.ts';
 import { computesInBf16, gpu, machine, openDevice } from '../src/torch/machine.ts';
 import { productSpeed } from '../src/torch/product-speed.ts';
+import { run as runDpo } from './dpo.ts';
 import type { EngineMethods, ModelChoice } from './engine.ts';
 import { run as runMerge } from './merge.ts';
 import { run as runReward } from './reward.ts';
@@ -39,6 +40,10 @@ const handlers: MethodHandlers<EngineMethods> = {
   merge(config) {
     unload();
     return runMerge(config);
+  },
+  dpo(config, context) {
+    unload();
+    return runDpo(config, context);
   },
   reward(config, context) {
     unload();

@@ -8,6 +8,8 @@ import type { WeightFormat } from '../src/model/quantize.ts';
 import type { NativeGpu, NativeMachine } from '../src/native/addon.ts';
 import { EngineProcess } from '../src/run/engine-process.ts';
 import type { Dtype } from '../src/torch/tensor.ts';
+import type { DpoResult } from './dpo.ts';
+import type { DpoConfig } from './dpo-config.ts';
 import type { MergeConfig, MergeResult } from './merge.ts';
 import type { RewardResult } from './reward.ts';
 import type { RewardConfig } from './reward-config.ts';
@@ -47,6 +49,7 @@ export type EngineMethods = {
   productSpeed: { params: { dtype: Dtype }; event: never; result: number };
   merge: { params: MergeConfig; event: never; result: MergeResult };
   sft: { params: SftConfig; event: TrainingEvent; result: SftResult };
+  dpo: { params: DpoConfig; event: TrainingEvent; result: DpoResult };
   reward: { params: RewardConfig; event: TrainingEvent; result: RewardResult };
   /** Of conversations that end in an answer, by a reward model. */
   rewards: {

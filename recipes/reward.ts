@@ -10,7 +10,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../src/base/atomic.ts';
-import { ConfigError, DataError } from '../src/base/errors.ts';
+import { ConfigError } from '../src/base/errors.ts';
 import { toJsonl } from '../src/base/jsonl.ts';
 import {
   type AnswerGroup,
@@ -29,6 +29,7 @@ import type { Decoder } from '../src/model/decoder.ts';
 import { asRewardModel, freshHead } from '../src/model/reward-head.ts';
 import { lastPositions } from '../src/text/labels.ts';
 import type { Executor } from '../src/train/executor.ts';
+import { refuseNothingToRank } from './comparison-input.ts';
 import type { RewardConfig } from './reward-config.ts';
 import { checkOutput } from './sft-input.ts';
 import {
@@ -180,14 +181,6 @@ function rewardDecoder(
   }
   const head = decoder.config.scalarHead ? {} : { head: freshHead(decoder.config.hiddenSize, seed) };
   return asRewardModel(decoder, { ...head, padTokenId });
-}
-
-function refuseNothingToRank({ data }: RewardConfig, { pairs, ties, dropped }: GroupReceipt): void {
-  if (pairs > 0) return;
-  const issues = dropped.length > 0 ? dropped : [{ message: 'no prompts' }];
-  const hint =
-    ties > 0 ? `all ${ties} pairs are ties: judge them again, head to head` : 'raise --max-tokens or mend the data';
-  throw new DataError(data.join(', '), issues, { hint });
 }
 
 /** By the model as it was saved: what a user of the folder gets. */

@@ -1,5 +1,9 @@
 import { Option } from 'commander';
 import type { z } from 'zod';
+import type { DpoResult } from '../../recipes/dpo.ts';
+import type { DpoConfig } from '../../recipes/dpo-config.ts';
+import type { RewardResult } from '../../recipes/reward.ts';
+import type { RewardConfig } from '../../recipes/reward-config.ts';
 import { ConfigError } from '../../src/base/errors.ts';
 import {
   Command,
@@ -18,7 +22,8 @@ export function trainCommand(): Command {
   return new Command('train')
     .description('train a student, or a reward model')
     .addCommand(sftCommand())
-    .addCommand(rewardCommand());
+    .addCommand(rewardCommand())
+    .addCommand(dpoCommand());
 }
 
 function sftCommand(): Command {
@@ -61,6 +66,26 @@ function rewardCommand(): Command {
     .option('--ignore-memory', 'train even where the memory planned is more than the machine has')
     .option('--json', 'print one JSON document')
     .action(runReward);
+}
+
+function dpoCommand(): Command {
+  const dpo = command(
+    'dpo',
+    'train a model on answers that are compared, without a reward model; goes on where it stopped',
+    [
+      'train dpo --model my-student --data comparisons.jsonl --out my-dpo-model',
+      'train dpo --model my-student --data pairs.jsonl --loss simpo --beta 2 --gamma 1 --lora-rank 16 --out adapters',
+    ],
+  );
+  return withTrainingOptions(dpo, 'answers that are compared: TRL’s types, GPT-4-LLM’s, Alpaca’s with ranked outputs')
+    .option('--loss <name>', 'dpo, ipo, or simpo, which needs no reference (default: dpo)')
+    .option('--beta <n>', 'how close to stay to the reference (default: 0.1)', realNumber)
+    .option('--logprobs <how>', 'over an answer’s tokens: sum (default of dpo) or mean (ipo, simpo)')
+    .option('--smoothing <share>', 'pairs taken to be labelled the wrong way round: cDPO (default: 0)', realNumber)
+    .option('--gamma <n>', 'by how much the better must win: simpo (default: 0)', realNumber)
+    .option('--ignore-memory', 'train even where the memory planned is more than the machine has')
+    .option('--json', 'print one JSON document')
+    .action(runDpo);
 }
 
 /** What every training has as flags. */
@@ -129,19 +154,36 @@ async function runSft({ config: file, threads, ignoreMemory, json, ...flags }: S
   if (json) printJson(result);
 }
 
-async function runReward({ config: file, threads, ignoreMemory, json, ...flags }: SftFlags): Promise<void> {
+async function runReward(flags: SftFlags): Promise<void> {
   const { rewardSchema } = await import('../../recipes/reward-config.ts');
-  const { checkRewardInput } = await import('../../recipes/reward-input.ts');
+  await runOnComparisons('reward', rewardSchema, flags);
+}
+
+async function runDpo(flags: SftFlags): Promise<void> {
+  const { dpoSchema } = await import('../../recipes/dpo-config.ts');
+  const { preferenceSettings } = await import('../../recipes/dpo-config.ts');
+  await runOnComparisons('dpo', dpoSchema, flags, preferenceSettings);
+}
+
+async function runOnComparisons<Config extends RewardConfig | DpoConfig>(
+  kind: 'reward' | 'dpo',
+  schema: z.ZodType<Config>,
+  { config: file, threads, ignoreMemory, json, ...flags }: SftFlags,
+  check: (config: Config) => unknown = () => undefined,
+): Promise<void> {
+  const { checkComparisonInput } = await import('../../recipes/comparison-input.ts');
   const { checkMemory } = await import('../../recipes/plan-train.ts');
   const { showTraining } = await import('../../recipes/show-training.ts');
   if (file === undefined) requireFlags(flags);
-  const config = await parseSftSettings(rewardSchema, { file, flags, command: 'train reward' });
-  checkRewardInput(config);
+  const config = await parseSftSettings(schema, { file, flags, command: `train ${kind}` });
+  check(config);
+  checkComparisonInput(config);
   const result = await withEngine({ threads, device: config.device }, async (engine, signal) => {
     const model = await fetchModel(config.model, signal);
-    if (!ignoreMemory) await checkMemory({ ...config, model }, () => engine.call('machine', null), say);
-    return showTraining(progressBar('training'), (onEvent) =>
-      engine.call('reward', { ...config, model }, { signal, onEvent }),
+    const own = { ...config, model };
+    if (!ignoreMemory) await checkMemory(own, () => engine.call('machine', null), say);
+    return showTraining<RewardResult | DpoResult>(progressBar('training'), (onEvent) =>
+      engine.call(kind, own as never, { signal, onEvent }),
     );
   });
   if (json) printJson(result);

@@ -8,9 +8,9 @@ import { setImmediate } from 'node:timers/promises';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { lastPositions } from '../text/labels.ts';
-import { fromIntegers } from '../torch/convert.ts';
+import { fromFloat32, fromIntegers, toFloat32 } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
-import { cat, indexSelect, toDtype } from '../torch/ops.ts';
+import { cat, div, gather, indexSelect, logsumexp, toDtype } from '../torch/ops.ts';
 import { bytesPerElement, keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import { KeyValueCache } from './kv-cache.ts';
 import { rowRng, type SamplingSettings, sampleTokens } from './sample.ts';
@@ -29,6 +29,8 @@ export interface DecodeResult {
   readonly ids: readonly number[];
   /** `length`: cut at maxNewTokens or at the model's last position; at once where the prompt itself goes beyond it. */
   readonly finishReason: 'stop' | 'length';
+  /** Where asked for: log p of each of them, and of the stop token after them, as they were sampled, in nats. */
+  readonly logprobs?: readonly number[];
 }
 
 export interface DecodeOptions {
@@ -36,6 +38,8 @@ export interface DecodeOptions {
   /** How many are decoded together; the cache is as large as these need. Default: 32, fewer where they need over 1 GiB. */
   readonly rows?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether results have `logprobs`: at the row's temperature, over the whole vocabulary. */
+  readonly logprobs?: boolean;
   /** Called with each new token that is not a stop token; returning true ends the row as `stop`. */
   readonly onToken?: (request: number, id: number) => boolean | undefined;
   /** Called as soon as a request has its result. */
@@ -51,6 +55,7 @@ const prefillTokens = 2048;
 interface Row {
   readonly request: number;
   readonly ids: number[];
+  readonly logprobs: number[];
   readonly limit: number;
   readonly sampling: {
     readonly settings: SamplingSettings;
@@ -110,13 +115,15 @@ export async function decode(
       }
       const sampling = chosen.map((place) => (rows[place] as Row).sampling);
       const next = noGrad(() => sampleTokens(logits, sampling));
+      const said = options.logprobs ? logprobsOf(logits, next, sampling) : undefined;
       logits.release();
       chosen.forEach((place, i) => {
         const row = rows[place] as Row;
+        if (said) row.logprobs.push(said[i] as number);
         const finishReason = advance(row, next[i] as number, stops, onToken);
         if (!finishReason) return;
         free.push(place);
-        finish(row.request, { ids: row.ids, finishReason });
+        finish(row.request, { ids: row.ids, finishReason, ...(said && { logprobs: row.logprobs }) });
       });
       if (waiting.length === 0 && free.length === rows.length) return results;
       await setImmediate(); // messages and signals get their turn
@@ -150,9 +157,23 @@ function startRow(decoder: Decoder, requests: readonly DecodeRequest[], request:
   return {
     request,
     ids: [],
+    logprobs: [],
     limit: limitOf(decoder, asked),
     sampling: { settings: sampling, rng: rowRng(sampling.seed, key), seen: new Set(promptIds) },
   };
+}
+
+/** logits [rows, vocab] → log p of each row's token at its temperature. */
+function logprobsOf(logits: Tensor, tokens: readonly number[], rows: readonly Row['sampling'][]): number[] {
+  return noGrad(() =>
+    scope(() => {
+      const temperatures = rows.map(({ settings: { temperature } }) => (temperature > 0 ? temperature : 1));
+      const scaled = div(logits, fromFloat32(temperatures, [rows.length, 1]));
+      const chosen = gather(scaled, 1, fromIntegers(tokens, [tokens.length, 1]));
+      const normalizers = toFloat32(logsumexp(scaled, [1], false));
+      return Array.from(toFloat32(chosen), (logit, i) => logit - normalizers[i]!);
+    }),
+  );
 }
 
 /** Takes the token in; says why the row is done, if it is. */

@@ -4,17 +4,23 @@
  * top-p. Random numbers belong to the row, not to the batch it is decoded in.
  */
 import { Rng } from '../base/rng.ts';
-import { fromFloat32, fromIntegers, toFloat32, toIntegers } from '../torch/convert.ts';
+import { fromFloat32, fromFloat64, fromIntegers, toFloat32, toFloat64, toIntegers } from '../torch/convert.ts';
 import {
   argmax,
+  cumsum,
   div,
   fullLike,
   gather,
   greaterThan,
+  indexSelect,
   logsumexp,
   mul,
+  narrow,
   scatter,
+  searchSorted,
   select,
+  softmax,
+  toDtype,
   topk,
   where,
 } from '../torch/ops.ts';
@@ -57,9 +63,29 @@ export function sampleTokens(logits: Tensor, rows: readonly SamplingRow[]): numb
     if (drawing.length === 0) return best;
     const temperatures = rows.map(({ settings }) => (settings.temperature > 0 ? settings.temperature : 1));
     const scaled = div(penalized, fromFloat32(temperatures, [rows.length, 1]));
+    const unlimited = drawing.filter((i) => isUnlimited((rows[i] as SamplingRow).settings));
+    drawFromAll(scaled, unlimited, rows).forEach((id, i) => {
+      best[unlimited[i] as number] = id;
+    });
     const draw = drawFrom(scaled);
-    for (const i of drawing) best[i] = draw(i, rows[i] as SamplingRow);
+    for (const i of drawing) if (!unlimited.includes(i)) best[i] = draw(i, rows[i] as SamplingRow);
     return best;
+  });
+}
+
+const isUnlimited = ({ topK, topP }: SamplingSettings): boolean => topK === 0 && topP === 1;
+
+/** From whole distributions, as reinforcement learning needs it: the place where a uniform number falls among their sums. */
+function drawFromAll(scaled: Tensor, chosen: readonly number[], rows: readonly SamplingRow[]): number[] {
+  if (chosen.length === 0) return [];
+  return scope(() => {
+    const own = indexSelect(scaled, 0, fromIntegers(chosen, [chosen.length]));
+    const sums = cumsum(softmax(toDtype(own, 'float64'), 1), 1, 'float64'); // [chosen, vocab]
+    const vocab = sums.size(1);
+    const totals = toFloat64(narrow(sums, 1, vocab - 1, 1));
+    const falls = chosen.map((i, at) => (rows[i] as SamplingRow).rng.uniform() * totals[at]!);
+    const found = toIntegers(searchSorted(sums, fromFloat64(falls, [chosen.length, 1])));
+    return found.map((id) => Math.min(id, vocab - 1)); // rounding may leave a crumb
   });
 }
 
@@ -82,14 +108,6 @@ function drawFrom(scaled: Tensor): (row: number, sampling: SamplingRow) => numbe
       if (chosen !== undefined) return candidates.ids[row * count + chosen] as number;
     }
     const all = toFloat32(select(scaled, 0, row));
-    if (topK === 0 && topP === 1)
-      return drawWeighted(
-        weightsOf(
-          all,
-          all.reduce((a, b) => Math.max(a, b)),
-        ),
-        rng,
-      );
     const order = Array.from(all.keys()).sort((a, b) => all[b]! - all[a]! || a - b);
     const sorted = Float32Array.from(order, (id) => all[id]!);
     return order[drawSorted(sorted, Number.NaN, true, settings, rng) as number] as number;

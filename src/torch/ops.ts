@@ -49,6 +49,11 @@ export const greaterThan = tensorOperator<[Tensor, Tensor]>('aten::gt.Tensor');
 export const sum = tensorOperator<[Tensor]>('aten::sum');
 /** Over these dimensions, in this dtype. */
 export const sumOver = tensorOperator<[Tensor, Shape, boolean, Dtype]>('aten::sum.dim_IntList');
+/** Running sums along a dimension, in `dtype`. */
+export const cumsum = tensorOperator<[Tensor, number, Dtype]>('aten::cumsum');
+/** Of sorted rows [rows, n]: how many are at most each value [rows, values]; int64. */
+export const searchSorted = (sorted: Tensor, values: Tensor): Tensor => searchSortedRight(sorted, values, false, true);
+const searchSortedRight = tensorOperator<[Tensor, Tensor, boolean, boolean]>('aten::searchsorted.Tensor');
 export const softmax = tensorOperator<[Tensor, number]>('aten::softmax.int');
 export const logsumexp = tensorOperator<[Tensor, Shape, boolean]>('aten::logsumexp');
 
