@@ -10,6 +10,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
+import { sha256 } from '../src/base/hash.ts';
 import { toJsonl } from '../src/base/jsonl.ts';
 import type { Message } from '../src/base/message.ts';
 import { readConversations } from '../src/data/formats.ts';
@@ -26,7 +27,7 @@ import {
 } from '../src/evaluate/automatic-summary.ts';
 import {
   type CheckableSet,
-  exactPrompt,
+  checkablePrompt,
   type MarkedAnswer,
   type MarkedChoice,
   markAnswer,
@@ -104,6 +105,7 @@ export async function run(
   };
   const summary = summarizeAutomatic(rows, {
     ...both(measured.name, other?.name),
+    questions: sha256([...questions.exact, ...questions.choice].map((one) => [checkablePrompt(one), one])).slice(0, 12),
     hasTexts: config.data !== undefined,
     tooLong: [...tooLong],
     diversity: config.answers === undefined ? undefined : diversityOf(config.answers),
@@ -183,8 +185,8 @@ async function shortAnswers(
   if (exact.length === 0) return [];
   const teacher = await openLocalTeacher(await engine(), model);
   const requests = exact.map((question): TeacherRequest => {
-    const messages: Message[] = [{ role: 'user', content: exactPrompt(question) }];
-    return { model: teacher.model, messages, parameters: { maxTokens, temperature: 0 }, sample: 0 };
+    const parameters = { maxTokens, temperature: 0 };
+    return { model: teacher.model, messages: checkablePrompt(question), parameters, sample: 0 };
   });
   const shown = askProgress(progress(`short answers, ${which}`));
   const outcomes = await askAll(requests, { teacher, ledger, stage: `checkable-${which}`, signal, ...shown.listen });
