@@ -1,4 +1,5 @@
 /** The engine's process: libtorch on one device, one loaded model, and the numeric recipes. Started by `startEngine`. */
+import { invariant } from '../src/base/errors.ts';
 import { sha256 } from '../src/base/hash.ts';
 import { rewardsOf } from '../src/infer/rewards.ts';
 import { answerOn } from '../src/local/answer.ts';
@@ -12,7 +13,14 @@ import { run as runDpo } from './dpo.ts';
 import type { EngineMethods, ModelChoice } from './engine.ts';
 import { run as runMerge } from './merge.ts';
 import { run as runReward } from './reward.ts';
+import { RlSession } from './rl-session.ts';
 import { run as runSft } from './sft.ts';
+
+let session: RlSession | undefined;
+const running = (): RlSession => {
+  invariant(session, 'no reinforcement learning is open');
+  return session;
+};
 
 let loaded: { key: string; model: LoadedModel } | undefined;
 
@@ -44,6 +52,27 @@ const handlers: MethodHandlers<EngineMethods> = {
   dpo(config, context) {
     unload();
     return runDpo(config, context);
+  },
+  async rlOpen({ config, learned }, { emit }) {
+    unload();
+    session?.release();
+    session = undefined;
+    const { session: opened, ...state } = await RlSession.open(config, learned, (note) => emit({ note }));
+    session = opened;
+    return state;
+  },
+  rlSample: ({ iteration, prompts }, { signal, emit }) =>
+    running().sample(iteration, prompts, { signal, onProgress: (done) => emit({ done }) }),
+  rlLearn: ({ iteration, rewards }, { signal }) => running().learn(iteration, rewards, signal),
+  async rlSave({ iteration, history }) {
+    await running().save(iteration, history);
+    return null;
+  },
+  async rlFinish() {
+    const result = await running().finish();
+    session?.release();
+    session = undefined;
+    return result;
   },
   reward(config, context) {
     unload();

@@ -13,6 +13,9 @@ import type { DpoConfig } from './dpo-config.ts';
 import type { MergeConfig, MergeResult } from './merge.ts';
 import type { RewardResult } from './reward.ts';
 import type { RewardConfig } from './reward-config.ts';
+import type { RlConfig } from './rl-config.ts';
+import type { RlFigures } from './rl-figures.ts';
+import type { RlOpened, RlPrompt, RlResult, SampledAnswer } from './rl-session.ts';
 import type { SftResult } from './sft.ts';
 import type { SftConfig } from './sft-config.ts';
 import type { TrainingEvent } from './training.ts';
@@ -50,6 +53,20 @@ export type EngineMethods = {
   merge: { params: MergeConfig; event: never; result: MergeResult };
   sft: { params: SftConfig; event: TrainingEvent; result: SftResult };
   dpo: { params: DpoConfig; event: TrainingEvent; result: DpoResult };
+  /** One reinforcement learning at a time: opened, gone round, finished. */
+  rlOpen: { params: { config: RlConfig; learned: unknown }; event: { note?: string }; result: RlOpened };
+  rlSample: {
+    params: { iteration: number; prompts: readonly RlPrompt[] };
+    event: { done: number };
+    result: SampledAnswer[];
+  };
+  rlLearn: { params: { iteration: number; rewards: readonly number[] }; event: { note?: string }; result: RlFigures };
+  rlSave: {
+    params: { iteration: number; history: readonly Readonly<Record<string, number>>[] };
+    event: never;
+    result: null;
+  };
+  rlFinish: { params: null; event: never; result: RlResult };
   reward: { params: RewardConfig; event: TrainingEvent; result: RewardResult };
   /** Of conversations that end in an answer, by a reward model. */
   rewards: {

@@ -10,7 +10,8 @@ import { type HubName, isHubName, parseHubName } from '../../src/hub/names.ts';
 import { Command, command, fetchModel, interruptible, withEngine } from '../command.ts';
 import { bold, dim, green, print, printJson, say } from '../terminal.ts';
 import { planGenerateCommand } from './plan-generate.ts';
-import { parseSftSettings, withSftOptions } from './train.ts';
+import { withSftOptions } from './train.ts';
+import { parseTrainingSettings } from './training-settings.ts';
 
 export function planCommand(): Command {
   const train = command('train', 'what `train sft` would need with these flags: memory, disk, time', [
@@ -48,7 +49,7 @@ async function planTraining({ config: file, threads, gpu: name, measure, json, .
       hint: 'give it, or settings in a file: --config sft.yaml',
     });
   }
-  const config = await parseSftSettings(planSchema, { file, flags, command: 'plan train' });
+  const config = await parseTrainingSettings(planSchema, { file, flags, command: 'plan train' });
   if (config.model === embeddedModelFolder && !existsSync(config.model)) {
     throw new ConfigError('the embedded model is not set up yet', { hint: 'make it with: npm run setup' });
   }

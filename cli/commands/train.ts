@@ -10,20 +10,23 @@ import {
   command,
   deviceOption,
   fetchModel,
-  modelFolder,
   positiveNumber,
   realNumber,
   wholeNumber,
   withEngine,
 } from '../command.ts';
 import { printJson, progressBar, say } from '../terminal.ts';
+import { grpoCommand, ppoCommand } from './train-rl.ts';
+import { parseTrainingSettings } from './training-settings.ts';
 
 export function trainCommand(): Command {
   return new Command('train')
     .description('train a student, or a reward model')
     .addCommand(sftCommand())
     .addCommand(rewardCommand())
-    .addCommand(dpoCommand());
+    .addCommand(dpoCommand())
+    .addCommand(grpoCommand())
+    .addCommand(ppoCommand());
 }
 
 function sftCommand(): Command {
@@ -142,7 +145,7 @@ async function runSft({ config: file, threads, ignoreMemory, json, ...flags }: S
   const { checkMemory } = await import('../../recipes/plan-train.ts');
   const { showTraining } = await import('../../recipes/show-training.ts');
   if (file === undefined) requireFlags(flags);
-  const config = await parseSftSettings(sftSchema, { file, flags, command: 'train sft' });
+  const config = await parseTrainingSettings(sftSchema, { file, flags, command: 'train sft' });
   checkSftInput(config);
   const result = await withEngine({ threads, device: config.device }, async (engine, signal) => {
     const model = await fetchModel(config.model, signal);
@@ -175,7 +178,7 @@ async function runOnComparisons<Config extends RewardConfig | DpoConfig>(
   const { checkMemory } = await import('../../recipes/plan-train.ts');
   const { showTraining } = await import('../../recipes/show-training.ts');
   if (file === undefined) requireFlags(flags);
-  const config = await parseSftSettings(schema, { file, flags, command: `train ${kind}` });
+  const config = await parseTrainingSettings(schema, { file, flags, command: `train ${kind}` });
   check(config);
   checkComparisonInput(config);
   const result = await withEngine({ threads, device: config.device }, async (engine, signal) => {
@@ -187,24 +190,6 @@ async function runOnComparisons<Config extends RewardConfig | DpoConfig>(
     );
   });
   if (json) printJson(result);
-}
-
-/** The file's settings under the flags. Paths in the file count from the working folder. */
-export async function parseSftSettings<Schema extends z.ZodType<{ model: string }>>(
-  schema: Schema,
-  given: { file: string | undefined; flags: Readonly<Record<string, unknown>>; command: string },
-): Promise<z.output<Schema>> {
-  const { parseConfig, readSettings } = await import('../../src/run/config.ts');
-  const { mappedText } = await import('../../src/run/aliases.ts');
-  const { sftAliases } = await import('../../recipes/sft-aliases.ts');
-  const { file, flags } = given;
-  const where = file === undefined ? given.command : `${given.command} with ${file}`;
-  const config = parseConfig(schema, file === undefined ? {} : readSettings(file), where, {
-    aliases: { '': sftAliases },
-    overrides: flags,
-    onMapped: (mapped) => say(mappedText(mapped)),
-  });
-  return { ...config, model: modelFolder(config.model) };
 }
 
 /** A file may give them instead. */

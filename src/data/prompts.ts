@@ -8,6 +8,8 @@ export interface Prompt {
   /** The row's own, or its number. Unique in the file. */
   readonly id: string;
   readonly messages: readonly Message[];
+  /** The row's own answer, where it has one. */
+  readonly reference?: string;
 }
 
 const shapes = 'expected "prompt", or "instruction" (and "input"), or "messages" ending with the user, or "question"';
@@ -32,11 +34,17 @@ export function readPrompts(file: string): Prompt[] {
     const first = seen.get(id);
     if (first !== undefined) issues.push({ row, path: 'id', message: `"${id}" is row ${first}'s already` });
     seen.set(id, row);
-    return [{ id, messages }];
+    const reference = referenceOf(value);
+    return [{ id, messages, ...(reference !== undefined && { reference }) }];
   });
   if (issues.length > 0) throw new DataError(file, issues);
   return prompts;
 }
+
+const referenceOf = (value: unknown): string | undefined => {
+  const { output, answer, reference } = value as Record<string, unknown>;
+  return [output, answer, reference].find((field) => typeof field === 'string');
+};
 
 /** The conversation to be answered, or what is wrong with the row. */
 function messagesOf(value: unknown): Message[] | string {

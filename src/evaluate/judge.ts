@@ -3,10 +3,10 @@
  * twice, with the answers in either order, at temperature 0: a judge's liking for a place shows, and cancels. Asking is
  * the caller's (src/teacher), reading scores out of text is src/text/verdict.ts's. The wording stands in
  * assets/prompts/judge-pair.<language>.txt, its first line naming its version.
- * What is judged cannot break out of its place (src/text/frame.ts).
+ * What is judged cannot break out of its place (src/text/frame.ts). For answers of any models judge-plan.ts plans.
  */
 import { join } from 'node:path';
-import { ConfigError, DataError, invariant } from '../base/errors.ts';
+import { ConfigError, invariant } from '../base/errors.ts';
 import { parseJsonl, readText } from '../base/jsonl.ts';
 import type { Message } from '../base/message.ts';
 import { assetsFolder } from '../base/paths.ts';
@@ -14,6 +14,8 @@ import type { Outcome } from '../teacher/caller.ts';
 import type { TeacherRequest } from '../teacher/teacher.ts';
 import { frameTexts } from '../text/frame.ts';
 import { readPairVerdict } from '../text/verdict.ts';
+import { fillPlaces, type PromptLanguage, promptLanguage, readPromptFile } from './judge-prompts.ts';
+import { withoutVerdict } from './judge-verdicts.ts';
 import type { EvaluationRow, JudgeProblem, JudgeScores } from './rows.ts';
 
 /** What a judge is shown: the question with its reference, and the texts of both answers. */
@@ -62,7 +64,7 @@ export function planJudgeRequests(rows: readonly JudgeQuestion[], settings: Judg
     }),
   );
   return rows.flatMap((row) => {
-    const language = row.language === 'zh' ? 'zh' : 'en';
+    const language = promptLanguage(row.language);
     const orders = [
       [row.before, row.after],
       [row.after, row.before],
@@ -88,29 +90,24 @@ export function readVerdicts(outcomes: readonly Outcome[]): JudgeScores[][] {
   });
 }
 
-function readVerdict(outcome: Outcome, isBeforeFirst: boolean): JudgeScores {
-  const { key: call, answer, error } = outcome;
-  const without = (kind: JudgeProblem['kind'], reason: string, raw: string): JudgeScores => ({
+function readVerdict({ key: call, answer, error }: Outcome, isBeforeFirst: boolean): JudgeScores {
+  const without = (problem: JudgeProblem): JudgeScores => ({
     before: undefined,
     after: undefined,
-    problem: { kind, reason },
-    raw,
+    problem,
+    raw: answer?.text ?? '',
     call,
   });
-  if (error) return without('failed', error.message, '');
-  if (answer.finishReason === 'content-filter') return without('refused', 'withheld by a content filter', answer.text);
+  if (error) return without({ kind: 'failed', reason: error.message });
   const verdict = readPairVerdict(answer.text);
-  if ('unreadable' in verdict) {
-    const cut = answer.finishReason === 'length' ? ' (cut off at the most tokens a verdict may have)' : '';
-    return without('unreadable', verdict.unreadable + cut, answer.text);
-  }
+  if ('unreadable' in verdict) return without(withoutVerdict(answer, verdict.unreadable));
+  if (answer.finishReason === 'content-filter') return without(withoutVerdict(answer, ''));
   const [first, second] = verdict.scores;
   const [before, after] = isBeforeFirst ? [first, second] : [second, first];
   return { before, after, raw: answer.text, call };
 }
 
-const promptLanguages = ['en', 'zh'] as const;
-type PromptLanguage = (typeof promptLanguages)[number];
+const promptLanguages = ['en', 'zh'] as const satisfies readonly PromptLanguage[];
 const placeholders = ['question', 'reference', 'first', 'second'] as const;
 type JudgedTexts = Readonly<Record<(typeof placeholders)[number], string>>;
 
@@ -121,16 +118,8 @@ interface Template {
 }
 
 function readTemplate(language: PromptLanguage, wantedVersion: number): Template {
-  const file = join(assetsFolder, 'prompts', `judge-pair.${language}.txt`);
-  const [, version, text] = /^# version: (\d+)\r?\n([\s\S]+)$/.exec(readText(file)) ?? [];
-  if (version === undefined || text === undefined) {
-    throw new DataError(file, { row: 1, message: 'expected "# version: <number>" on the first line' });
-  }
-  const missing = placeholders.filter((name) => text.split(`{${name}}`).length !== 2);
-  if (missing.length > 0) {
-    throw new DataError(file, { message: `expected once each ${missing.map((name) => `{${name}}`).join(', ')}` });
-  }
-  if (Number(version) !== wantedVersion) {
+  const { file, version, sections } = readPromptFile(`judge-pair.${language}`, { asking: placeholders });
+  if (version !== wantedVersion) {
     throw new ConfigError(
       `expected version ${wantedVersion} of the judge's prompt, got version ${version} in ${file}`,
       {
@@ -138,7 +127,8 @@ function readTemplate(language: PromptLanguage, wantedVersion: number): Template
       },
     );
   }
-  return { text: text.trim(), noReference: language === 'zh' ? '（没有参考答案）' : '(There is none.)' };
+  const noReference = language === 'zh' ? '（没有参考答案）' : '(There is none.)';
+  return { text: sections.get('asking') as string, noReference };
 }
 
 /** The first `count` worked verdicts in a language; half of them prefer A, half B. */
@@ -153,11 +143,8 @@ function readExamples(language: PromptLanguage, count: number): (JudgedTexts & {
   });
 }
 
-/** In one pass: a text with "{second}" in it stays as it is. */
 function fill({ text, noReference }: Template, texts: JudgedTexts): string {
   const framed = frameTexts(placeholders.map((name) => texts[name]));
-  return text.replace(/\{(question|reference|first|second)\}/g, (_, name: (typeof placeholders)[number]) => {
-    const isMissing = name === 'reference' && texts.reference.trim() === '';
-    return isMissing ? noReference : (framed[placeholders.indexOf(name)] as string);
-  });
+  const values = Object.fromEntries(placeholders.map((name, i) => [name, framed[i] as string]));
+  return fillPlaces(text, texts.reference.trim() === '' ? { ...values, reference: noReference } : values);
 }

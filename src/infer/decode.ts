@@ -31,6 +31,8 @@ export interface DecodeResult {
   readonly finishReason: 'stop' | 'length';
   /** Where asked for: log p of each of them, and of the stop token after them, as they were sampled, in nats. */
   readonly logprobs?: readonly number[];
+  /** The token that ended it, where one did. */
+  readonly stopToken?: number;
 }
 
 export interface DecodeOptions {
@@ -123,7 +125,13 @@ export async function decode(
         const finishReason = advance(row, next[i] as number, stops, onToken);
         if (!finishReason) return;
         free.push(place);
-        finish(row.request, { ids: row.ids, finishReason, ...(said && { logprobs: row.logprobs }) });
+        const id = next[i] as number;
+        finish(row.request, {
+          ids: row.ids,
+          finishReason,
+          ...(said && { logprobs: row.logprobs }),
+          ...(stops.has(id) && { stopToken: id }),
+        });
       });
       if (waiting.length === 0 && free.length === rows.length) return results;
       await setImmediate(); // messages and signals get their turn

@@ -6,7 +6,7 @@ import type { Decoder } from '../model/decoder.ts';
 import { labelPositions } from '../text/labels.ts';
 import { fromIntegers, toFloat32 } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
-import { gather, indexSelect, logsumexp, narrow, toDtype, view } from '../torch/ops.ts';
+import { gather, indexSelect, logsumexp, mulScalar, narrow, toDtype, view } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 import { commonLength, computePrefix, type SharedPrefix, worthSharing } from './shared-prefix.ts';
 
@@ -27,27 +27,44 @@ export interface AnswerLogprob {
   readonly tokens: number;
 }
 
+export interface LogprobOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (done: number) => void;
+  /** Of the logits, which are divided by it. Default 1. */
+  readonly temperature?: number;
+}
+
 /** One result per document, in order; independent of how documents are grouped, but for rounding. */
 export async function answerLogprobs(
   decoder: Decoder,
   documents: readonly LabelledTokens[],
-  options: { signal?: AbortSignal | undefined; onProgress?: (done: number) => void } = {},
+  options: LogprobOptions = {},
 ): Promise<AnswerLogprob[]> {
+  const each = await labelLogprobs(decoder, documents, options);
+  return each.map((logprobs) => ({ sum: logprobs.reduce((sum, one) => sum + one, 0), tokens: logprobs.length }));
+}
+
+/** The same token by token: log p of each document's labels. */
+export async function labelLogprobs(
+  decoder: Decoder,
+  documents: readonly LabelledTokens[],
+  { signal, onProgress, temperature = 1 }: LogprobOptions = {},
+): Promise<Float64Array[]> {
   const { maxPositions } = decoder.config;
   const longest = documents.reduce((most, { ids }) => Math.max(most, ids.length), 0);
   if (longest > maxPositions) {
     throw new ConfigError(`a conversation of ${longest} tokens: the model has ${maxPositions} positions`);
   }
-  const results: AnswerLogprob[] = [];
+  const results: Float64Array[] = [];
   while (results.length < documents.length) {
     const { run, shared } = nextRun(documents, results.length);
     const prefix = computePrefix(decoder, run[0]?.ids ?? [], shared);
     try {
       for (const pack of packsOf(run.map((document) => withoutPrefix(document, prefix?.length ?? 0)))) {
-        results.push(...packLogprobs(decoder, pack, prefix));
-        options.onProgress?.(results.length);
+        results.push(...packLogprobs(decoder, pack, prefix, temperature));
+        onProgress?.(results.length);
         await setImmediate();
-        throwIfAborted(options.signal);
+        throwIfAborted(signal);
       }
     } finally {
       prefix?.release();
@@ -102,7 +119,8 @@ function packLogprobs(
   decoder: Decoder,
   documents: readonly LabelledTokens[],
   prefix: SharedPrefix | undefined,
-): AnswerLogprob[] {
+  temperature: number,
+): Float64Array[] {
   const lengths = documents.map(({ ids }) => ids.length);
   const { positions, targets } = labelPositions(documents);
   const logprobs = scope(() =>
@@ -113,29 +131,25 @@ function packLogprobs(
         [attention.positions.length],
       );
       const hidden = indexSelect(decoder.hidden(ids, attention), 0, fromIntegers(positions, [positions.length]));
-      return chosenLogprobs(decoder, hidden, targets);
+      return chosenLogprobs(decoder, hidden, targets, temperature);
     }),
   );
   let at = 0;
   return documents.map(({ labelMask }) => {
-    let sum = 0;
-    let tokens = 0;
-    for (let i = 1; i < labelMask.length; i++) {
-      if (labelMask[i] !== 1) continue;
-      sum += logprobs[at++]!;
-      tokens += 1;
-    }
-    return { sum, tokens };
+    const count = labelMask.subarray(1).reduce((sum, flag) => sum + flag, 0);
+    at += count;
+    return Float64Array.from(logprobs.slice(at - count, at));
   });
 }
 
 /** hidden [labels, hidden] → log p of each target. */
-function chosenLogprobs(decoder: Decoder, hidden: Tensor, targets: readonly number[]): number[] {
+function chosenLogprobs(decoder: Decoder, hidden: Tensor, targets: readonly number[], temperature: number): number[] {
   const logprobs: number[] = [];
   for (let start = 0; start < targets.length; start += chunk) {
     const part = targets.slice(start, start + chunk);
     scope(() => {
-      const logits = toDtype(decoder.logits(narrow(hidden, 0, start, part.length)), 'float32'); // [chunk, vocab]
+      const raw = toDtype(decoder.logits(narrow(hidden, 0, start, part.length)), 'float32'); // [chunk, vocab]
+      const logits = temperature === 1 ? raw : mulScalar(raw, 1 / temperature);
       const chosen = toFloat32(gather(logits, 1, view(fromIntegers(part, [part.length]), [part.length, 1])));
       const normalizers = toFloat32(logsumexp(logits, [1], false));
       for (let i = 0; i < part.length; i++) logprobs.push(chosen[i]! - normalizers[i]!);

@@ -1,12 +1,14 @@
 /**
- * Reads scores of 1–10 out of a judge's free text, in one place: two for a pair of answers, or one. A score must stand
- * in a form that says it is one (verdict-forms.ts); numbers in the reasoning are never taken for scores, and a text that
- * names two different scores for the same answer is unreadable rather than half believed.
+ * Reads scores of 1–10 out of a judge's free text, in one place: two for a pair of answers, or one; or which of two answers
+ * it finds better. A score must stand in a form that says it is one (verdict-forms.ts), a choice too (verdict-choices.ts);
+ * numbers in the reasoning are never taken for scores, and a text that names two different scores for the same answer, or
+ * two winners, is unreadable rather than half believed.
  * Where the verdict is looked for: first what the judge marked as such ([[8]], the first line, "Final scores", a heading
  * "Scores:"), then everything else. Scores given again and again are one, as long as they agree. One score said of both
  * answers counts where nothing else is said.
  * Which scores there can be is the caller's to say: what the judge was asked for, or what an old file may hold.
  */
+import { type Choice, markedChoices, plainChoices, quotesBrackets } from './verdict-choices.ts';
 import {
   announcedWithNames,
   announcesScores,
@@ -36,6 +38,9 @@ export interface Unreadable {
 /** `scores`: of the answer shown first and of the second. */
 export type PairVerdict = { readonly scores: readonly [number, number] } | Unreadable;
 export type SingleVerdict = { readonly score: number } | Unreadable;
+export type ChoiceVerdict = { readonly choice: Choice } | Unreadable;
+
+export type { Choice };
 
 /** Both ends are scores; halves and the like between them too. A scale that is named ("7/10") must end at `highest`. */
 export interface ScoreRange {
@@ -78,6 +83,22 @@ export function readSingleVerdict(text: string, range: ScoreRange = oneToTen): S
   const { marked, plain } = findSingles(lines);
   const found = marked.length > 0 ? marked : plain;
   return found.length === 0 ? { unreadable: 'no score in a known form' } : oneScore(found, 'the answer', range);
+}
+
+/** A or B, or C for a tie. Marked verdicts go before plain ones; those that count must all say the same. */
+export function readChoiceVerdict(text: string): ChoiceVerdict {
+  const spoken = spokenText(text);
+  if (typeof spoken !== 'string') return spoken;
+  const lines = spoken
+    .split(/\r?\n/)
+    .map((raw) => ({ line: plainLine(raw), isQuoted: quotesBrackets(raw) }))
+    .filter(({ line }) => line !== '');
+  if (lines.length === 0) return { unreadable: 'the judge said nothing' };
+  const marked = lines.flatMap(({ line, isQuoted }) => markedChoices(line, isQuoted));
+  const found = [...new Set(marked.length > 0 ? marked : lines.flatMap(({ line }) => plainChoices(line)))];
+  const [choice] = found;
+  if (choice === undefined) return { unreadable: 'no choice in a known form' };
+  return found.length === 1 ? { choice } : { unreadable: `different choices: ${found.join(', ')}` };
 }
 
 function oneScore(found: readonly FoundScore[], whose: string, { lowest, highest }: ScoreRange): SingleVerdict {
@@ -172,10 +193,16 @@ export function reasonOfVerdict(text: string): string {
 const withoutThinking = (text: string): string =>
   text.replace(/<think(?:ing)?>[\s\S]*?<\/think(?:ing)?>/gi, '').replace(/^[\s\S]*<\/think(?:ing)?>/i, '');
 
-/** The judge's lines without its thinking, blank lines, Markdown, quotation marks and full-width forms. */
-function spokenLines(text: string, { lowest, highest }: ScoreRange): string[] | Unreadable {
+function spokenText(text: string): string | Unreadable {
   const spoken = withoutThinking(text);
   if (/<think(?:ing)?>/i.test(spoken)) return { unreadable: 'the judge was cut off while it was still thinking' };
+  return spoken;
+}
+
+/** The judge's lines without its thinking, blank lines, Markdown, quotation marks and full-width forms. */
+function spokenLines(text: string, { lowest, highest }: ScoreRange): string[] | Unreadable {
+  const spoken = spokenText(text);
+  if (typeof spoken !== 'string') return spoken;
   // "Scores (1-10): 8 7": the scale that was asked for.
   const askedScale = new RegExp(
     `\\((?:out of ${highest}|(?:${lowest}|1)\\s*[-–—~]\\s*${highest}|满分${highest}分?)\\)`,

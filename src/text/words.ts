@@ -26,6 +26,10 @@ export const characters = (text: string): string[] => Array.from(text).filter((c
 export const whitespaceWords = (text: string): string[] => text.split(space).filter((word) => word !== '');
 
 /** Each CJK character by itself, what stands between them whole. */
+/** Words between spaces; a Chinese character is a word. */
+export const countWords = (text: string): number =>
+  whitespaceWords(text).reduce((sum, word) => sum + (hasCjk(word) ? splitCjk(word).length : 1), 0);
+
 export function splitCjk(word: string): string[] {
   const units: string[] = [];
   let joins = false;

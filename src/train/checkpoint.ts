@@ -37,6 +37,8 @@ export interface TrainerState {
     readonly identity: string;
     readonly numerics: Numerics;
     readonly heldOut: readonly HeldOutLoss[];
+    /** What a recipe needs besides, to go on. */
+    readonly extra?: Readonly<Record<string, number>>;
   };
 }
 

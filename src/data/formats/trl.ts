@@ -74,7 +74,7 @@ export const preferenceShape: PreferenceShape = {
 };
 
 /** A text is one turn of `role`. undefined where something in it was reported. */
-function readTurns(members: Members, name: string, role: 'user' | 'assistant', report: Report): Turn[] | undefined {
+export function readTurns(members: Members, name: string, role: 'user' | 'assistant', report: Report): Turn[] | undefined {
   const value = members[name];
   if (typeof value === 'string') return [{ role, content: value, path: name }];
   if (Array.isArray(value)) return readMessages(members, name, report);
@@ -127,9 +127,9 @@ export function toPromptCompletionRow({ id, messages, language, category }: Conv
 
 /** One row for each two answers of different rank. */
 export function toPreferenceRows(preference: Preference): Written {
-  const { id, prompt, language, category, margin, provenance } = preference;
+  const { id, prompt, language, category, provenance } = preference;
   const { pairs, ties } = preferencePairs(preference);
-  const rows = pairs.map(({ better, worse }, i) => ({
+  const rows = pairs.map(({ better, worse, margin }, i) => ({
     id: pairs.length === 1 ? id : `${id}#${i + 1}`,
     language,
     category,

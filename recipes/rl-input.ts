@@ -1,0 +1,43 @@
+/** What can be found wrong with reinforcement learning before anything is set up or loaded: words only, no libtorch. */
+import { ConfigError, DataError } from '../src/base/errors.ts';
+import { readPrompts } from '../src/data/prompts.ts';
+import { isAdapterFolder } from '../src/model/adapter-folder.ts';
+import { readModelConfig } from '../src/model/config.ts';
+import type { RlConfig } from './rl-config.ts';
+import { checkOutput, checkTemplate, checkTrainable } from './sft-input.ts';
+
+export function checkRlInput(config: RlConfig): void {
+  checkTemplate(config.template);
+  checkOutput(config.output);
+  checkTrainable(config.model);
+  const seen = new Set<string>();
+  for (const file of config.data) {
+    for (const { id, reference } of readPrompts(file)) {
+      if (seen.has(id))
+        throw new DataError(file, { message: `"${id}" is another file's prompt already: ids must differ` });
+      seen.add(id);
+      if (reference === undefined && config.rewards.some(({ kind }) => kind === 'exact')) {
+        throw new DataError(file, {
+          message: `${id}: reward exact needs the row's own answer, as output, answer or reference`,
+        });
+      }
+    }
+  }
+  for (const reward of config.rewards) {
+    if (reward.kind === 'regex') checkPattern(reward.pattern, reward.flags);
+    if (reward.kind === 'words' && reward.atMost === undefined && reward.atLeast === undefined) {
+      throw new ConfigError('reward words: expected atMost or atLeast');
+    }
+    if (reward.kind === 'model' && !isAdapterFolder(reward.model) && !readModelConfig(reward.model).scalarHead) {
+      throw new ConfigError(`${reward.model} is no reward model`, { hint: 'train one: ./understudy train reward' });
+    }
+  }
+}
+
+function checkPattern(pattern: string, flags: string): void {
+  try {
+    new RegExp(pattern, flags);
+  } catch (error) {
+    throw new ConfigError(`reward regex: ${(error as Error).message}`);
+  }
+}

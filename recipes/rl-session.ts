@@ -1,0 +1,459 @@
+/**
+ * Reinforcement learning where the weights are: the policy samples with its current weights, and learns from what its
+ * answers earned. rl.ts goes round; this is what a round does.
+ *
+ *   PPO (Schulman et al. 2017; Ouyang et al. 2022)   a token's reward is −β (log π − log ref), the last one's the answer's
+ *       besides; values by a head on the same trunk; advantages by GAE, whitened over all tokens.
+ *   GRPO, RLOO (Shao et al. 2024; Ahmadian et al. 2024)   an answer's advantage is its reward against the other answers to
+ *       the prompt; no critic; the divergence, if it counts, is part of the loss.
+ *
+ * The policy is adapters over a frozen trunk, and the reference the trunk without them. Old log-probabilities come from the
+ * training forward at the temperature that sampled, never from the decoder; how far the two are apart is logged.
+ */
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { addFilesAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
+import { ConfigError, throwIfAborted, WorkError } from '../src/base/errors.ts';
+import type { Message } from '../src/base/message.ts';
+import { Rng } from '../src/base/rng.ts';
+import { fillRuns, type TokenDocument } from '../src/data/pack.ts';
+import { decode } from '../src/infer/decode.ts';
+import { labelLogprobs } from '../src/infer/logprobs.ts';
+import { loadModel, resolveDtype } from '../src/local/loaded-model.ts';
+import { gae, groupAdvantages, whiten } from '../src/loss/advantages.ts';
+import { adaptedBeta, clippedTerm, klEstimators, tokenWeights, valueTerm } from '../src/loss/policy.ts';
+import { scalarHeadName } from '../src/model/config.ts';
+import { Decoder } from '../src/model/decoder.ts';
+import { encodePrompt } from '../src/text/chat-template.ts';
+import { labelPositions } from '../src/text/labels.ts';
+import { zeros } from '../src/torch/ops.ts';
+import { sourceOf } from '../src/torch/safetensors.ts';
+import { keep, scope } from '../src/torch/tensor.ts';
+import {
+  loadMoments,
+  removeCheckpoints,
+  saveCheckpoint,
+  sourcesOf,
+  type TrainerState,
+} from '../src/train/checkpoint.ts';
+import { Gradients } from '../src/train/gradients.ts';
+import { currentNumerics, numericsDifference } from '../src/train/numerics.ts';
+import { AdamW } from '../src/train/optimizer.ts';
+import { learningRateAt } from '../src/train/schedule.ts';
+import { Update } from '../src/train/update.ts';
+import { type RlConfig, trainingConfigOf } from './rl-config.ts';
+import { type RlFigures, RlMeter } from './rl-figures.ts';
+import type { StudentModel } from './sft-tokens.ts';
+import { finishedRun, identityOf, resumable } from './training-folder.ts';
+import { modelFile, openStudent, type Student } from './training-student.ts';
+
+export interface RlPrompt {
+  readonly id: string;
+  readonly messages: readonly Message[];
+}
+
+export interface SampledAnswer {
+  readonly prompt: string;
+  readonly text: string;
+  readonly finishReason: 'stop' | 'length';
+  readonly tokens: number;
+}
+
+/** Also written to rl.json beside the adapters. */
+export interface RlResult {
+  readonly model: string;
+  readonly algorithm: RlConfig['algorithm'];
+  readonly iterations: number;
+  readonly identity: string;
+}
+
+export interface RlOpened {
+  /** Iterations done before. */
+  readonly done: number;
+  /** Where all of them are. */
+  readonly result: RlResult | undefined;
+}
+
+/** An answer on its way: what was sampled, and what the policy that sampled it and the reference say of its tokens. */
+interface Rollout {
+  readonly prompt: string;
+  readonly document: TokenDocument;
+  readonly truncated: boolean;
+  readonly sampled: Float64Array;
+  old: Float64Array;
+  oldValues: Float64Array;
+  reference: Float64Array;
+  advantages: Float64Array;
+  /** What the values are to become; PPO alone. */
+  returns: Float64Array;
+}
+
+const resultFile = 'rl.json';
+
+export class RlSession {
+  readonly #config: RlConfig;
+  readonly #model: StudentModel;
+  readonly #student: Student;
+  readonly #reference: Decoder;
+  readonly #optimizer: AdamW;
+  readonly #identity: string;
+  readonly #note: (text: string) => void;
+  #beta: number;
+  #rollouts: Rollout[] = [];
+  #updates = 0;
+
+  /** What stands in the folder is gone on with; undefined: it is done. `learned`: the prompts. */
+  static async open(
+    config: RlConfig,
+    learned: unknown,
+    note: (text: string) => void,
+  ): Promise<RlOpened & { readonly session?: RlSession }> {
+    const training = trainingConfigOf(config);
+    const loaded = loadModel(config.model, { dtype: config.dtype, template: config.template });
+    const identity = await identityOf(training, loaded, learned);
+    const result = finishedRun<RlResult>(training, resultFile, identity);
+    if (result) {
+      loaded.decoder.release();
+      return { done: result.iterations, result };
+    }
+    const checkpoint = resumable(config.output, identity, note);
+    const done = checkpoint?.state.global_step ?? 0;
+    if (checkpoint) {
+      const difference = numericsDifference(
+        checkpoint.state.understudy.numerics,
+        currentNumerics(resolveDtype(config.dtype)),
+      );
+      note(`going on after iteration ${done}${difference ? `; not bit-exact: ${difference}` : ''}`);
+    }
+    const model = { ...loaded, decoder: withValues(loaded.decoder, config), changedFiles: new Map<string, object>() };
+    const student = openStudent(training, model, checkpoint, []);
+    const optimizer = new AdamW(student.working, student.master, config, checkpoint && loadMoments(checkpoint));
+    const beta = checkpoint?.state.understudy.extra?.['beta'] ?? config.klBeta;
+    return { done, result: undefined, session: new RlSession(config, model, student, optimizer, identity, beta, note) };
+  }
+
+  private constructor(
+    config: RlConfig,
+    model: StudentModel,
+    student: Student,
+    optimizer: AdamW,
+    identity: string,
+    beta: number,
+    note: (text: string) => void,
+  ) {
+    this.#config = config;
+    this.#model = model;
+    this.#student = student;
+    this.#optimizer = optimizer;
+    this.#identity = identity;
+    this.#beta = beta;
+    this.#note = note;
+    const { config: architecture, parameters } = student.executor.decoder;
+    this.#reference = new Decoder(architecture, parameters);
+  }
+
+  /** Answers of the policy as it is, `samples` to a prompt; a row's depend on the seed, the iteration and the row alone. */
+  async sample(
+    iteration: number,
+    prompts: readonly RlPrompt[],
+    { signal, onProgress }: { signal: AbortSignal; onProgress: (done: number) => void },
+  ): Promise<SampledAnswer[]> {
+    const { samples, maxNewTokens, temperature, seed } = this.#config;
+    const { tokenizer, template, stopTokens } = this.#model;
+    const sampling = { temperature, topK: 0, topP: 1, repetitionPenalty: 1, seed };
+    const rows = prompts.flatMap((prompt) => {
+      const promptIds = encodePrompt(tokenizer, template, prompt.messages);
+      return Array.from({ length: samples }, (_, sample) => {
+        return { prompt, promptIds, key: `${iteration}/${prompt.id}/${sample}`, maxNewTokens, sampling };
+      });
+    });
+    let done = 0;
+    const onDone = () => onProgress(++done);
+    const decoded = await decode(this.#student.executor.decoder, rows, { stopTokens, signal, logprobs: true, onDone });
+    this.#rollouts = decoded.map(({ ids, finishReason, logprobs = [], stopToken }, i) => {
+      const { prompt, promptIds, key } = rows[i] as (typeof rows)[number];
+      const answer = stopToken === undefined ? ids : [...ids, stopToken];
+      const all = [...promptIds, ...answer];
+      const labelMask = Uint8Array.from(all, (_, at) => Number(at >= promptIds.length));
+      const document = { id: key, ids: all, labelMask, labelTokens: answer.length };
+      const none = new Float64Array(0);
+      const sampled = Float64Array.from(logprobs);
+      const truncated = finishReason === 'length';
+      const later = { old: none, oldValues: none, reference: none, advantages: none, returns: none };
+      return { prompt: prompt.id, document, truncated, sampled, ...later };
+    });
+    return decoded.map(({ ids, finishReason }, i) => ({
+      prompt: (rows[i] as (typeof rows)[number]).prompt.id,
+      text: tokenizer.decode(ids),
+      finishReason,
+      tokens: ids.length,
+    }));
+  }
+
+  /** From what the answers sampled last earned: NaN where nobody could say, which leaves an answer out. */
+  async learn(iteration: number, given: readonly number[], signal: AbortSignal): Promise<RlFigures> {
+    const { truncated, truncatedReward } = this.#config;
+    const meter = new RlMeter();
+    const kept = this.#rollouts.flatMap((rollout, i) => {
+      const earned = truncated === 'penalty' && rollout.truncated ? truncatedReward : (given[i] as number);
+      const out =
+        !Number.isFinite(earned) || rollout.document.labelTokens === 0 || (truncated === 'mask' && rollout.truncated);
+      return out ? [] : [{ rollout, reward: earned }];
+    });
+    meter.sampled(this.#rollouts, given, kept.length);
+    const rollouts = kept.map(({ rollout }) => rollout);
+    await this.#readOld(rollouts, signal);
+    if (iteration === 1 && this.#updates === 0) this.#mustBeReference(rollouts);
+    meter.policy(rollouts, this.#beta);
+    const rewards = kept.map(({ reward }) => reward);
+    if (this.#config.algorithm === 'ppo') this.#ppoAdvantages(rollouts, rewards);
+    else this.#groupAdvantages(rollouts, rewards, meter);
+    await this.#update(iteration, rollouts, meter);
+    const figures = meter.figures();
+    if (this.#config.algorithm === 'ppo' && this.#config.klTarget !== undefined && rollouts.length > 0) {
+      const { klTarget: target, klHorizon: horizon } = this.#config;
+      this.#beta = adaptedBeta(this.#beta, figures.kl, { target, horizon, steps: rollouts.length });
+    }
+    return figures;
+  }
+
+  /** What the policy that sampled says, by the training forward, and what the reference says. */
+  async #readOld(rollouts: readonly Rollout[], signal: AbortSignal): Promise<void> {
+    const { temperature, algorithm, packTokens } = this.#config;
+    for (const pack of fillRuns(rollouts, ({ document }) => document.ids.length, packTokens)) {
+      const documents = pack.map(({ document }) => document);
+      const { logprobs, values } = this.#student.executor.read(documents, {
+        logprobs: { temperature },
+        ...(algorithm === 'ppo' && { valuesAt: labelPositions(documents).positions }),
+      });
+      let at = 0;
+      for (const rollout of pack) {
+        const end = at + rollout.document.labelTokens;
+        rollout.old = logprobs.slice(at, end);
+        rollout.oldValues = values.slice(at, end);
+        at = end;
+      }
+      await setImmediate();
+      throwIfAborted(signal);
+    }
+    const documents = rollouts.map(({ document }) => document);
+    // Read where it does not count, too: a policy that runs off must be seen.
+    const reference = await labelLogprobs(this.#reference, documents, { temperature, signal });
+    rollouts.forEach((rollout, i) => {
+      rollout.reference = reference[i] as Float64Array;
+    });
+  }
+
+  /** Before anything is learned the policy is its reference. */
+  #mustBeReference(rollouts: readonly Rollout[]): void {
+    const tokens = rollouts.reduce((sum, { old }) => sum + old.length, 0);
+    const gap = rollouts.reduce(
+      (sum, { old, reference }) => old.reduce((s, one, t) => s + Math.abs(one - reference[t]!), sum),
+      0,
+    );
+    if (gap / Math.max(1, tokens) <= this.#tolerance) return;
+    throw new WorkError(`before the first step the policy is ${gap / tokens} nats a token from its reference, not 0`, {
+      hint: 'this is a fault of Understudy: please report it with the model’s config.json',
+    });
+  }
+
+  get #tolerance(): number {
+    return this.#student.executor.decoder.dtype === 'bfloat16' ? 0.1 : 1e-3;
+  }
+
+  #ppoAdvantages(rollouts: readonly Rollout[], rewards: readonly number[]): void {
+    if (this.#config.algorithm !== 'ppo' || rollouts.length === 0) return;
+    const settings = this.#config;
+    const raw = rollouts.map(({ old, reference }, i) => {
+      const each = old.map((logprob, t) => -this.#beta * (logprob - reference[t]!));
+      each[each.length - 1]! += rewards[i] as number;
+      return each;
+    });
+    const earned = settings.whitenRewards ? whiten(raw, { keepMean: true }) : raw;
+    const estimated = rollouts.map(({ oldValues }, i) => gae(earned[i] as Float64Array, oldValues, settings));
+    const whitened = whiten(estimated.map(({ advantages }) => advantages));
+    rollouts.forEach((rollout, i) => {
+      rollout.advantages = whitened[i] as Float64Array;
+      rollout.returns = (estimated[i] as (typeof estimated)[number]).returns;
+    });
+  }
+
+  #groupAdvantages(rollouts: readonly Rollout[], rewards: readonly number[], meter: RlMeter): void {
+    if (this.#config.algorithm !== 'grpo') return;
+    const groups = new Map<string, number[]>();
+    rollouts.forEach(({ prompt }, i) => {
+      groups.set(prompt, [...(groups.get(prompt) ?? []), i]);
+    });
+    for (const members of groups.values()) {
+      const own = members.map((i) => rewards[i] as number);
+      // One answer alone, its fellows left out, has nothing to be compared with.
+      const advantages = members.length < 2 ? [0] : groupAdvantages(own, this.#config);
+      meter.group(own);
+      members.forEach((i, place) => {
+        const rollout = rollouts[i] as Rollout;
+        rollout.advantages = new Float64Array(rollout.document.labelTokens).fill(advantages[place] as number);
+      });
+    }
+  }
+
+  /** Some passes over what was sampled, each in some optimizer steps. */
+  async #update(iteration: number, rollouts: readonly Rollout[], meter: RlMeter): Promise<void> {
+    const { updateEpochs, minibatches, iterations, seed } = this.#config;
+    const schedule = { ...this.#config, minRatio: this.#config.minLearningRateRatio };
+    for (let pass = 0; pass < updateEpochs; pass++) {
+      const shuffled = new Rng('update', seed, iteration, pass).shuffle(rollouts);
+      for (let batch = 0; batch < minibatches; batch++) {
+        const number = ((iteration - 1) * updateEpochs + pass) * minibatches + batch + 1;
+        const from = Math.floor((batch * shuffled.length) / minibatches);
+        const own = shuffled.slice(from, Math.floor(((batch + 1) * shuffled.length) / minibatches));
+        const rate = learningRateAt(iteration, iterations, schedule);
+        await this.#step(
+          own,
+          new Update(this.#optimizer, number, rate, { stepInBackward: false, clip: 'global' }),
+          meter,
+        );
+      }
+    }
+  }
+
+  async #step(batch: readonly Rollout[], update: Update, meter: RlMeter): Promise<void> {
+    const weights = tokenWeights(
+      batch.map(({ document }) => document.labelTokens),
+      this.#config.lossAverage,
+    );
+    const weighted = batch.map((rollout, i) => ({ rollout, weight: weights[i] as number }));
+    // An answer whose advantages are all 0 moves nothing, unless its divergence counts: its weight stays in the mean.
+    const moving = weighted.filter(
+      ({ rollout }) => this.#divergenceInLoss > 0 || this.#valuesCount || rollout.advantages.some((one) => one !== 0),
+    );
+    if (moving.length === 0) return;
+    const packs = fillRuns(moving, ({ rollout }) => rollout.document.ids.length, this.#config.packTokens);
+    const gradients = new Gradients({ accumulates: packs.length > 1 });
+    for (const pack of packs) {
+      const documents = pack.map(({ rollout }) => rollout.document);
+      this.#student.executor.learn(
+        documents,
+        gradients,
+        {
+          logprobs: { temperature: this.#config.temperature },
+          ...(this.#valuesCount && { valuesAt: labelPositions(documents).positions }),
+          derive: ({ logprobs, values }) => this.#derive(pack, logprobs, values, meter),
+        },
+        (names) => update.ready(gradients, names),
+      );
+      await setImmediate();
+    }
+    if (this.#updates === 0 && meter.worstRatio > this.#tolerance) {
+      throw new WorkError(`before the first step a token’s ratio is ${meter.worstRatio} from 1`, {
+        hint: 'this is a fault of Understudy: please report it with the model’s config.json',
+      });
+    }
+    const norm = update.finish(gradients, true);
+    gradients.release();
+    this.#updates += 1;
+    meter.step(norm);
+    if (!update.taken) this.#note('a step was left out: its gradient is not finite');
+  }
+
+  get #valuesCount(): boolean {
+    return this.#config.algorithm === 'ppo';
+  }
+
+  get #divergenceInLoss(): number {
+    return this.#config.algorithm === 'grpo' ? this.#config.klBeta : 0;
+  }
+
+  /** The loss of a pack's tokens, and its derivatives. */
+  #derive(
+    pack: readonly { readonly rollout: Rollout; readonly weight: number }[],
+    logprobs: Float64Array,
+    values: Float64Array,
+    meter: RlMeter,
+  ): { logprobs: Float64Array; values: Float64Array } {
+    const slopes = new Float64Array(logprobs.length);
+    const valueSlopes = new Float64Array(values.length);
+    let at = 0;
+    for (const { rollout, weight } of pack) {
+      for (let t = 0; t < rollout.document.labelTokens; t++, at++) {
+        const logprob = logprobs[at] as number;
+        const policy = clippedTerm(logprob, rollout.old[t] as number, rollout.advantages[t] as number, this.#config);
+        slopes[at] = weight * policy.slope;
+        let loss = policy.loss;
+        if (this.#divergenceInLoss > 0) {
+          const divergence = klEstimators.k3(logprob, rollout.reference[t] as number);
+          slopes[at]! += weight * this.#divergenceInLoss * divergence.slope;
+          loss += this.#divergenceInLoss * divergence.loss;
+        }
+        meter.token({
+          weight,
+          loss,
+          ratio: policy.ratio,
+          clipped: policy.clipped,
+          gap: logprob - (rollout.old[t] as number),
+        });
+        if (this.#config.algorithm !== 'ppo') continue;
+        const { valueClip, valueWeight } = this.#config;
+        const value = valueTerm(
+          values[at] as number,
+          rollout.oldValues[t] as number,
+          rollout.returns[t] as number,
+          valueClip,
+        );
+        valueSlopes[at] = weight * valueWeight * value.slope;
+        meter.value({ weight, loss: value.loss, clipped: value.clipped });
+      }
+    }
+    return { logprobs: slopes, values: valueSlopes };
+  }
+
+  async save(iteration: number, history: TrainerState['log_history']): Promise<void> {
+    const { master } = this.#student;
+    const state: TrainerState = {
+      global_step: iteration,
+      max_steps: this.#config.iterations,
+      best_global_step: null,
+      best_metric: null,
+      log_history: history,
+      understudy: {
+        identity: this.#identity,
+        numerics: currentNumerics(resolveDtype(this.#config.dtype)),
+        heldOut: [],
+        extra: { beta: this.#beta },
+      },
+    };
+    const writeModel = (folder: string) => this.#student.writeModel(folder, sourcesOf(master));
+    const { output, keepCheckpoints: keepNewest } = this.#config;
+    await saveCheckpoint(output, state, { optimizer: this.#optimizer.state, writeModel, keepNewest });
+  }
+
+  /** The adapters, without the values' head, which is of no use to anybody else. */
+  async finish(): Promise<RlResult> {
+    const { output, algorithm, iterations } = this.#config;
+    const weights = new Map(
+      [...this.#student.master]
+        .filter(([name]) => name !== scalarHeadName)
+        .map(([name, tensor]) => [name, sourceOf(tensor)]),
+    );
+    await addFilesAtomic(output, modelFile(trainingConfigOf(this.#config)), (folder) =>
+      this.#student.writeModel(folder, weights),
+    );
+    const result: RlResult = { model: output, algorithm, iterations, identity: this.#identity };
+    writeJsonAtomic(join(output, resultFile), result);
+    removeCheckpoints(output);
+    return result;
+  }
+
+  release(): void {
+    this.#optimizer.release();
+    this.#student.executor.release();
+  }
+}
+
+/** PPO's values begin at 0. */
+function withValues(decoder: Decoder, { algorithm }: RlConfig): Decoder {
+  if (decoder.parameters.has(scalarHeadName))
+    throw new ConfigError('a policy has no scalar head: this is a reward model');
+  if (algorithm !== 'ppo') return decoder;
+  const head = keep(scope(() => zeros([1, decoder.config.hiddenSize], 'float32')));
+  return new Decoder(decoder.config, new Map([...decoder.parameters, [scalarHeadName, head]]));
+}

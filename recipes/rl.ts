@@ -1,0 +1,202 @@
+/**
+ * Reinforcement learning (the paper's future work; PPO, GRPO, RLOO): sample answers with the policy's current weights, say
+ * what each has earned, learn from it; again. What a round does to the weights is rl-session.ts's, in the engine's process;
+ * rewards come from here: a reward model, checks that a program makes, and weighted sums of them.
+ *
+ * Which prompts a round takes, and every random number in it, follow from the seed and the round: resumed at a round's
+ * border equals uninterrupted. Every answer and what it earned is a row of rollouts.jsonl.
+ */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../src/base/atomic.ts';
+import { InterruptedError } from '../src/base/errors.ts';
+import { JsonlLog, parseJsonl, toJsonl } from '../src/base/jsonl.ts';
+import { lockFolder } from '../src/base/lock.ts';
+import { Rng } from '../src/base/rng.ts';
+import { type Prompt, readPrompts } from '../src/data/prompts.ts';
+import { exactReward, jsonReward, regexReward, wordsReward } from '../src/evaluate/answer-checks.ts';
+import type { Progress } from '../src/run/progress.ts';
+import { type HealthFigures, healthWarnings } from '../src/train/rl-health.ts';
+import type { Engine } from './engine.ts';
+import type { RewardSource, RlConfig } from './rl-config.ts';
+import type { RlResult, SampledAnswer } from './rl-session.ts';
+
+export interface RlContext {
+  readonly engine: Engine;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+/** A line of train.jsonl: an iteration. */
+interface IterationRow extends HealthFigures {
+  readonly step: number;
+  readonly seconds: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+const logFile = 'train.jsonl';
+const rolloutsFile = 'rollouts.jsonl';
+
+export async function run(config: RlConfig, { engine, signal, progress }: RlContext): Promise<RlResult> {
+  mkdirSync(config.output, { recursive: true });
+  const lock = await lockFolder(config.output, { onWait: (owner) => progress.note(`waiting for ${owner}`), signal });
+  try {
+    const prompts = config.data.flatMap((file) => readPrompts(file));
+    const onEvent = ({ note }: { readonly note?: string }) => note !== undefined && progress.note(note);
+    const opened = await engine.call('rlOpen', { config, learned: prompts }, { signal, onEvent });
+    if (opened.result) return opened.result;
+    const log = new IterationLog(config.output, opened.done);
+    const warned = new Set<string>();
+
+    for (let iteration = opened.done + 1; iteration <= config.iterations; iteration++) {
+      const startedMs = performance.now();
+      const chosen = promptsAt(prompts, config, iteration);
+      const asked = chosen.map(({ id, messages }) => ({ id, messages }));
+      const answers = await engine.call('rlSample', { iteration, prompts: asked }, { signal });
+      const rewards = await rewardAll(config.rewards, chosen, answers, engine, signal);
+      const totals = rewards.map(({ total }) => total);
+      const { metrics, ...figures } = await engine.call('rlLearn', { iteration, rewards: totals }, { signal, onEvent });
+      log.append(
+        { step: iteration, seconds: (performance.now() - startedMs) / 1000, ...figures, metrics },
+        answers,
+        rewards,
+      );
+      for (const warning of healthWarnings(log.rows)) {
+        const kind = warning.slice(0, 20);
+        if (!warned.has(kind)) progress.note(`iteration ${iteration}: ${warning}`);
+        warned.add(kind);
+      }
+      const { reward, kl, length } = figures;
+      const told = `reward ${reward.toFixed(3)}  kl ${kl.toFixed(2)}  ${length.toFixed(0)} tokens an answer`;
+      progress.update(iteration, config.iterations, told);
+      if (iteration === config.iterations) break;
+      if (signal.aborted || iteration % config.checkpointEveryIterations === 0) {
+        await engine.call('rlSave', {
+          iteration,
+          history: log.rows.map(({ step, metrics: own }) => ({ step, ...own })),
+        });
+      }
+      if (signal.aborted) {
+        throw new InterruptedError(`saved after iteration ${iteration}; run the same command again to go on`);
+      }
+    }
+    log.close();
+    const result = await engine.call('rlFinish', null);
+    progress.finish(`${result.iterations} iterations, ${result.model}`);
+    return result;
+  } finally {
+    lock.release();
+  }
+}
+
+/** Every prompt once, in an order of its own, before any comes again. */
+export function promptsAt(
+  prompts: readonly Prompt[],
+  { promptsPerIteration, seed }: RlConfig,
+  iteration: number,
+): Prompt[] {
+  const first = (iteration - 1) * promptsPerIteration;
+  const orders = new Map<number, Prompt[]>();
+  const chosen = Array.from({ length: promptsPerIteration }, (_, i) => {
+    const round = Math.floor((first + i) / prompts.length);
+    const order = orders.get(round) ?? new Rng('prompts', seed, round).shuffle(prompts);
+    orders.set(round, order);
+    return order[(first + i) % prompts.length] as Prompt;
+  });
+  // Where a round ends and the next begins, a prompt may come twice: its answers are one group.
+  return [...new Map(chosen.map((prompt) => [prompt.id, prompt])).values()];
+}
+
+/** What an answer earned; NaN where a source could not say. */
+export interface Earned {
+  readonly total: number;
+  /** By source, unweighted. */
+  readonly parts: Readonly<Record<string, number>>;
+}
+
+export async function rewardAll(
+  sources: readonly RewardSource[],
+  prompts: readonly Prompt[],
+  answers: readonly SampledAnswer[],
+  engine: Pick<Engine, 'call'>,
+  signal: AbortSignal,
+): Promise<Earned[]> {
+  const byId = new Map(prompts.map((prompt) => [prompt.id, prompt]));
+  const columns: { name: string; weight: number; values: readonly number[] }[] = [];
+  for (const [i, source] of sources.entries()) {
+    const promptOf = ({ prompt }: SampledAnswer) => byId.get(prompt) as Prompt;
+    const values =
+      source.kind === 'model'
+        ? await modelRewards(source.model, answers, promptOf, engine, signal)
+        : answers.map((answer) => checked(source, answer.text, promptOf(answer)));
+    columns.push({ name: sources.length > 1 ? `${source.kind} ${i + 1}` : source.kind, weight: source.weight, values });
+  }
+  return answers.map((_, i) => ({
+    total: columns.reduce((sum, { weight, values }) => sum + weight * (values[i] as number), 0),
+    parts: Object.fromEntries(columns.map(({ name, values }) => [name, values[i] as number])),
+  }));
+}
+
+function checked(source: Exclude<RewardSource, { kind: 'model' }>, answer: string, { reference }: Prompt): number {
+  switch (source.kind) {
+    case 'words':
+      return wordsReward(answer, source);
+    case 'regex':
+      return regexReward(answer, new RegExp(source.pattern, source.flags));
+    case 'exact':
+      return reference === undefined ? Number.NaN : exactReward(answer, reference);
+    case 'json':
+      return jsonReward(answer);
+  }
+}
+
+function modelRewards(
+  folder: string,
+  answers: readonly SampledAnswer[],
+  promptOf: (answer: SampledAnswer) => Prompt,
+  engine: Pick<Engine, 'call'>,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const conversations = answers.map((answer) => [
+    ...promptOf(answer).messages,
+    { role: 'assistant', content: answer.text } as const,
+  ]);
+  return engine.call('rewards', { model: { folder, dtype: 'auto' }, conversations }, { signal });
+}
+
+/** Iterations and their answers up to where the run is gone on with; what came after is made again. */
+class IterationLog {
+  readonly rows: IterationRow[];
+  readonly #lines: JsonlLog;
+  readonly #rollouts: JsonlLog;
+
+  constructor(output: string, done: number) {
+    const upTo = (name: string): unknown[] => {
+      const file = join(output, name);
+      const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+      const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+      const kept = parseJsonl(whole, file)
+        .map(({ value }) => value as { step: number })
+        .filter(({ step }) => step <= done);
+      writeFileAtomic(file, toJsonl(kept));
+      return kept;
+    };
+    this.rows = upTo(logFile) as IterationRow[];
+    upTo(rolloutsFile);
+    this.#lines = new JsonlLog(join(output, logFile));
+    this.#rollouts = new JsonlLog(join(output, rolloutsFile));
+  }
+
+  append(row: IterationRow, answers: readonly SampledAnswer[], rewards: readonly Earned[]): void {
+    this.rows.push(row);
+    answers.forEach((answer, i) => {
+      this.#rollouts.append({ step: row.step, ...answer, reward: rewards[i]?.total, ...rewards[i]?.parts });
+    });
+    this.#lines.append(row);
+  }
+
+  close(): void {
+    this.#lines.close();
+    this.#rollouts.close();
+  }
+}
