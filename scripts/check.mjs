@@ -23,6 +23,7 @@ function unitTestArguments() {
 
 const checks = [
   ['types', [tool('typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']],
+  ['types of the page', [tool('typescript', 'bin', 'tsc'), '-p', 'studio/web']],
   ['biome', [tool('@biomejs', 'biome', 'bin', 'biome'), 'check', '.']],
   ['layers', ['scripts/check-layers.mjs']],
   ['native signatures', ['scripts/check-signatures.mjs']],

@@ -30,7 +30,7 @@ const everySource = Object.keys(source);
 export const layers = {
   ...source,
   recipes: everySource,
-  cli: [...everySource, 'recipes'],
+  cli: [...everySource, 'recipes', 'studio/server'],
   'studio/server': [...everySource, 'recipes', 'studio/protocol'],
   'studio/web': ['studio/protocol'],
   'studio/protocol': [],

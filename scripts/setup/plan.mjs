@@ -13,12 +13,13 @@ import { modelStep, modelWheelStep } from './model.mjs';
 import { hasModules, npmStep, requireNpm } from './npm.mjs';
 import { BrokenVenv, findPython, venvStep } from './python.mjs';
 import { forgetStep, hasRecord } from './steps.mjs';
+import { webStep } from './web.mjs';
 
-/** packages → dist. A package from npm brings both. With `onlyBuild` any modules that are there will do. */
+/** packages → dist beside dist-web. A package from npm brings all. With `onlyBuild` any modules that are there will do. */
 export async function wordsPlan(tools, ensure, { onlyBuild = false } = {}) {
   if (!tools.places.isCheckout) return;
   if (!(onlyBuild && hasModules(tools.places))) await ensure(npmStep(tools));
-  await ensure(compileStep(tools));
+  await allOf([ensure(compileStep(tools)), ensure(webStep(tools))]);
 }
 
 /** (packages → dist) beside (.venv → libtorch → wheel), then the addon, then the embedded model. */

@@ -96,14 +96,6 @@ describe('evaluate judge --import', () => {
     const absent = await evaluate('judge', '--import', at('absent.jsonl'));
     expect([absent.code, absent.stderr]).toEqual([2, expect.stringContaining('no such file')]);
   });
-
-  it('says what is not there yet', async () => {
-    const { code, stderr } = await evaluate('judge');
-    expect([code, stderr]).toEqual([
-      2,
-      expect.stringMatching(/expected --import FILE; asking a judge is not there yet/),
-    ]);
-  });
 });
 
 describe('evaluate agreement', () => {

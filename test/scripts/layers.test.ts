@@ -143,6 +143,6 @@ describe('the table', () => {
     const lines = layersMarkdown().split('\n');
     expect(lines.slice(0, 2)).toEqual(['| folder | may import |', '|---|---|']);
     expect(lines).toContain('| run, text, teacher, hub, native | base |');
-    expect(lines).toContain('| cli | src recipes |');
+    expect(lines).toContain('| cli | src recipes studio/server |');
   });
 });
