@@ -14,11 +14,13 @@ import { chatCommand } from './commands/chat.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { feedbackCommand } from './commands/feedback.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { ledgerCommand } from './commands/ledger.ts';
 import { modelCommand } from './commands/model.ts';
 import { planCommand } from './commands/plan.ts';
+import { rankCommand } from './commands/rank.ts';
 import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
 import { trainCommand } from './commands/train.ts';
@@ -36,10 +38,12 @@ function program(): Command {
     runCommand(),
     generateCommand(),
     dataCommand(),
+    feedbackCommand(),
     ledgerCommand(),
     planCommand(),
     trainCommand(),
     answerCommand(),
+    rankCommand(),
     chatCommand(),
     evaluateCommand(),
     reportCommand(),

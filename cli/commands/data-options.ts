@@ -9,7 +9,7 @@ export const readForms =
 
 /** As src/data/formats/write.ts has them: help must not load that. A test holds the two together. */
 export const conversationForms = ['messages', 'openai', 'sharegpt', 'alpaca', 'prompt-completion'] as const;
-export const preferenceForms = ['preference', 'comparison-v1', 'comparison-v2', 'comparison-pairs'] as const;
+export const preferenceForms = ['preference', 'ranked', 'comparison-v1', 'comparison-v2', 'comparison-pairs'] as const;
 export const writtenForms = [...conversationForms, ...preferenceForms] as const;
 export type WrittenForm = (typeof writtenForms)[number];
 

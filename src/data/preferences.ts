@@ -14,6 +14,8 @@ export interface PreferenceAnswer {
   readonly score?: number;
   /** The model that wrote it. */
   readonly source?: string;
+  /** Why it has this score, as the judge said. */
+  readonly reason?: string;
 }
 
 export interface Preference {
@@ -25,6 +27,8 @@ export interface Preference {
   readonly answers: readonly PreferenceAnswer[];
   /** How much better the first of two answers is, where the file says so. */
   readonly margin?: number;
+  /** Texts of two answers of which neither is known to be better although their ranks differ: no pair. */
+  readonly undecided?: readonly (readonly [string, string])[];
   /** ISO 639-1, where known. */
   readonly language?: string;
   readonly category?: string;
@@ -38,15 +42,19 @@ export interface PreferencePair {
   readonly margin?: number;
 }
 
-/** Every two answers of different rank, better ones first; and how many twos are tied and thus say nothing. */
-export function preferencePairs({ answers, margin: given }: Pick<Preference, 'answers' | 'margin'>): {
+/** Every two answers of different rank, better ones first; and how many twos are tied or undecided and thus say nothing. */
+export function preferencePairs({
+  answers,
+  margin: given,
+  undecided = [],
+}: Pick<Preference, 'answers' | 'margin' | 'undecided'>): {
   pairs: PreferencePair[];
   ties: number;
 } {
   const sorted = [...answers].sort((a, b) => a.rank - b.rank);
   const all = sorted.flatMap((better, i) => sorted.slice(i + 1).map((worse) => ({ better, worse })));
   const pairs = all
-    .filter(({ better, worse }) => better.rank < worse.rank)
+    .filter(({ better, worse }) => better.rank < worse.rank && !undecided.some(isOf(better.content, worse.content)))
     .map(({ better, worse }): PreferencePair => {
       const hasScores = better.score !== undefined && worse.score !== undefined;
       const margin = given ?? (hasScores ? (better.score as number) - (worse.score as number) : undefined);
@@ -54,6 +62,11 @@ export function preferencePairs({ answers, margin: given }: Pick<Preference, 'an
     });
   return { pairs, ties: all.length - pairs.length };
 }
+
+const isOf =
+  (a: string, b: string) =>
+  ([first, second]: readonly [string, string]): boolean =>
+    (first === a && second === b) || (first === b && second === a);
 
 /** Ranks by score: one more than there are better ones. */
 export const rankScores = (scores: readonly number[]): number[] =>

@@ -7,7 +7,7 @@
 
 import { kindOf } from '../../base/rows.ts';
 import type { Preference } from '../preferences.ts';
-import { preferencePairs } from '../preferences.ts';
+import { preferencePairs, rankScores } from '../preferences.ts';
 import { readPromptTurns, toPromptMembers } from './alpaca.ts';
 import {
   type AnswerReading,
@@ -120,13 +120,17 @@ export function toComparisonV2Row(preference: Preference): Written {
   const { id, answers } = preference;
   if (answers.some(({ score }) => score === undefined))
     return { problem: 'an answer has no score, and every one needs one' };
+  const byScore = rankScores(answers.map(({ score }) => score as number));
+  if (answers.some(({ rank }, i) => rank !== byScore[i]))
+    return { problem: 'answers of one score have different ranks, and the form has scores alone' };
   const responses_and_scores = answers.map(({ content, source, score }) => ({ response: content, source, score }));
   return { rows: [{ id, user_input, responses_and_scores }] };
 }
 
 /** The best first. */
-export function toComparisonPairsRow({ id, prompt, answers, language, category }: Preference): Written {
+export function toComparisonPairsRow({ id, prompt, answers, undecided, language, category }: Preference): Written {
   const sorted = [...answers].sort((a, b) => a.rank - b.rank);
+  if (undecided?.length) return { problem: 'of two answers neither is better, and the form lists them by rank' };
   if (sorted.some(({ rank }, i) => rank === sorted[i - 1]?.rank))
     return { problem: 'two answers are tied, and the form lists them by rank' };
   const { system, instruction, input, history } = toPromptMembers(prompt);

@@ -79,9 +79,8 @@ function toConversation(
 }
 
 function toPreference(reading: PreferenceReading, members: Members, place: Place, report: Report): Preference {
-  const { prompt, answers, rankedBy, margin, provenance } = reading;
-  const ranks =
-    rankedBy === 'order' ? answers.map((_, i) => i + 1) : rankScores(answers.map(({ score }) => score ?? 0));
+  const { prompt, answers, margin, undecided = [], provenance } = reading;
+  const ranks = ranksOf(reading);
   for (const [i, { content, path }] of answers.entries()) {
     if (ranks[i] === 1 && content.trim() === '') report(path, 'empty answer, and no other is better');
   }
@@ -90,17 +89,28 @@ function toPreference(reading: PreferenceReading, members: Members, place: Place
   return {
     id,
     prompt: prompt.map(({ role, content }) => ({ role, content })),
-    answers: answers.map(({ content, score, source }, i) => ({
+    answers: answers.map(({ content, score, source, reason }, i) => ({
       content,
       rank: ranks[i] as number,
       ...(score === undefined ? {} : { score }),
       ...(source === undefined ? {} : { source }),
+      ...(reason === undefined ? {} : { reason }),
     })),
     ...(margin === undefined ? {} : { margin }),
+    ...(undecided.length === 0
+      ? {}
+      : { undecided: undecided.map(([a, b]) => [answers[a]?.content ?? '', answers[b]?.content ?? ''] as const) }),
     language,
     ...(category ? { category } : {}),
     provenance: provenance ?? { source: 'imported', ...place },
   };
+}
+
+function ranksOf({ answers, rankedBy }: PreferenceReading): number[] {
+  if (rankedBy === 'order') return answers.map((_, i) => i + 1);
+  return rankedBy === 'ranks'
+    ? answers.map(({ rank }) => rank ?? 1)
+    : rankScores(answers.map(({ score }) => score ?? 0));
 }
 
 /** What every shape may say beside its texts. */

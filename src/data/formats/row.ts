@@ -28,15 +28,20 @@ export interface AnswerReading {
   readonly path: string;
   readonly score?: number | undefined;
   readonly source?: string | undefined;
+  readonly reason?: string | undefined;
+  /** Where the comparison is ranked by ranks. */
+  readonly rank?: number | undefined;
 }
 
 /** A comparison as it was read; meaningless where something was reported. */
 export interface PreferenceReading {
   readonly prompt: readonly Turn[];
   readonly answers: readonly AnswerReading[];
-  /** `scores`: the highest is the best. `order`: the first is. */
-  readonly rankedBy: 'scores' | 'order';
+  /** `scores`: the highest is the best. `order`: the first is. `ranks`: every answer has its own. */
+  readonly rankedBy: 'scores' | 'order' | 'ranks';
   readonly margin?: number | undefined;
+  /** Places of two answers of which neither is better. */
+  readonly undecided?: readonly (readonly [number, number])[] | undefined;
   readonly provenance?: Provenance | undefined;
 }
 
@@ -57,7 +62,7 @@ export type ConversationShape = ShapeOf<
 >;
 export type PreferenceShape = ShapeOf<
   'preferences',
-  'comparison-pairs' | 'comparison-v1' | 'comparison-v2' | 'preference',
+  'comparison-pairs' | 'comparison-v1' | 'comparison-v2' | 'preference' | 'ranked',
   PreferenceReading
 >;
 

@@ -4,6 +4,7 @@ import { isObject, kindOf } from '../../base/rows.ts';
 import { alpacaShape } from './alpaca.ts';
 import { comparisonPairsShape, comparisonV1Shape, comparisonV2Shape } from './gpt4-llm.ts';
 import { messagesShape } from './messages.ts';
+import { rankedShape } from './ranked.ts';
 import { isThere, type Members, type Shape } from './row.ts';
 import { shareGptShape } from './sharegpt.ts';
 import { preferenceShape, promptCompletionShape } from './trl.ts';
@@ -11,6 +12,7 @@ import { preferenceShape, promptCompletionShape } from './trl.ts';
 /** The first that matches is it: a row with answers to compare is a comparison, whatever else it has. */
 const shapes: readonly Shape[] = [
   preferenceShape,
+  rankedShape,
   comparisonV1Shape,
   comparisonV2Shape,
   comparisonPairsShape,

@@ -74,7 +74,12 @@ export const preferenceShape: PreferenceShape = {
 };
 
 /** A text is one turn of `role`. undefined where something in it was reported. */
-export function readTurns(members: Members, name: string, role: 'user' | 'assistant', report: Report): Turn[] | undefined {
+export function readTurns(
+  members: Members,
+  name: string,
+  role: 'user' | 'assistant',
+  report: Report,
+): Turn[] | undefined {
   const value = members[name];
   if (typeof value === 'string') return [{ role, content: value, path: name }];
   if (Array.isArray(value)) return readMessages(members, name, report);

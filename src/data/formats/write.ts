@@ -1,9 +1,10 @@
-/** The table of the forms that files are written in. The first of each kind keeps everything that a record knows. */
+/** The table of the forms that files are written in. `messages` and `ranked` keep everything that a record knows. */
 import type { Preference } from '../preferences.ts';
 import type { Conversation } from '../records.ts';
 import { toAlpacaRow } from './alpaca.ts';
 import { toComparisonPairsRow, toComparisonV1Rows, toComparisonV2Row } from './gpt4-llm.ts';
 import { toMessagesRow, toOpenAiRow } from './messages.ts';
+import { toRankedRow } from './ranked.ts';
 import { type DataRecord, isPreference } from './read-row.ts';
 import type { Written } from './row.ts';
 import { toShareGptRow } from './sharegpt.ts';
@@ -32,6 +33,7 @@ const table = {
   alpaca: { kind: 'conversations', usual: 'array', write: allLearned(toAlpacaRow) },
   'prompt-completion': { kind: 'conversations', usual: 'lines', write: toPromptCompletionRow },
   preference: { kind: 'preferences', usual: 'lines', write: toPreferenceRows },
+  ranked: { kind: 'preferences', usual: 'lines', write: (record) => ({ rows: [toRankedRow(record)] }) },
   'comparison-v1': { kind: 'preferences', usual: 'array', write: toComparisonV1Rows },
   'comparison-v2': { kind: 'preferences', usual: 'array', write: toComparisonV2Row },
   'comparison-pairs': { kind: 'preferences', usual: 'array', write: toComparisonPairsRow },
