@@ -28,7 +28,7 @@ export async function answerFile(
   requests: readonly LocalRequest[],
   { file, batch, settings, signal, onProgress }: AnswerFileOptions,
 ): Promise<{ file: string; rows: number; kept: number; tokens: number }> {
-  const known = openAnswers(file, sha256({ requests, settings }));
+  const known = openRows(file, sha256({ requests, settings }));
   const missing = requests.filter(({ key }) => !known.has(key));
   const log = new JsonlLog(file);
   const startedMs = performance.now();
@@ -53,12 +53,15 @@ export async function answerFile(
   } finally {
     log.close();
   }
-  sortAnswers(file, requests);
+  sortRows(
+    file,
+    requests.map(({ key }) => key),
+  );
   return { file, rows: requests.length, kept: known.size, tokens };
 }
 
 /** Takes each answer as it comes. Where taking fails, the model stops at its next safe point; then the failure is thrown. */
-async function answerGroup(
+export async function answerGroup(
   model: LocalModel,
   group: readonly LocalRequest[],
   { rows, signal }: { readonly rows: number; readonly signal: AbortSignal | undefined },
@@ -88,12 +91,14 @@ async function answerGroup(
   if (failure !== undefined) throw failure;
 }
 
-/** Ids that `file` holds. Its settings stand beside it, so that answers of two settings never mix. */
-function openAnswers(file: string, identity: string): ReadonlySet<string> {
-  const beside = `${file}.settings.json`;
+export const settingsFile = (file: string): string => `${file}.settings.json`;
+
+/** Rows that `file` holds, by id. Their settings stand beside it, so that answers of two settings never mix. */
+export function openRows(file: string, identity: string): Map<string, unknown> {
+  const beside = settingsFile(file);
   if (!existsSync(file) || statSync(file).size === 0) {
     writeJsonAtomic(beside, { identity });
-    return new Set();
+    return new Map();
   }
   const saved = existsSync(beside) ? (readJson(beside) as { identity?: string }).identity : undefined;
   if (saved !== identity) {
@@ -104,17 +109,16 @@ function openAnswers(file: string, identity: string): ReadonlySet<string> {
   const text = readText(file);
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   if (whole !== text) writeFileAtomic(file, whole); // a kill tore the last line
-  return new Set(readAnswers(whole, file).keys());
+  return rowsById(whole, file);
 }
 
-/** Rows by id. */
-const readAnswers = (text: string, file: string): Map<string, unknown> =>
+const rowsById = (text: string, file: string): Map<string, unknown> =>
   new Map(parseJsonl(text, file).map(({ value }) => [String((value as { id: unknown }).id), value]));
 
 /** In the order of the prompts, whoever was done first. */
-function sortAnswers(file: string, requests: readonly LocalRequest[]): void {
+export function sortRows(file: string, ids: readonly string[]): void {
   const text = readText(file);
-  const answers = readAnswers(text, file);
-  const sorted = toJsonl(requests.map(({ key }) => answers.get(key)));
+  const rows = rowsById(text, file);
+  const sorted = toJsonl(ids.map((id) => rows.get(id)));
   if (sorted !== text) writeFileAtomic(file, sorted);
 }

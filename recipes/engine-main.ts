@@ -1,4 +1,4 @@
-/** The engine's process: libtorch on one device, one loaded model, and the numeric recipes. Started by `startEngine`. */
+/** The engine's process: libtorch on one device, the loaded models, and the numeric recipes. Started by `startEngine`. */
 import { invariant } from '../src/base/errors.ts';
 import { sha256 } from '../src/base/hash.ts';
 import { rewardsOf } from '../src/infer/rewards.ts';
@@ -22,20 +22,29 @@ const running = (): RlSession => {
   return session;
 };
 
-let loaded: { key: string; model: LoadedModel } | undefined;
+/** At most one that writes and one that gives rewards: best-of-n asks them in turn, and neither is loaded again for it. */
+const loaded = new Map<'writes' | 'scores', { readonly key: string; readonly model: LoadedModel }>();
 
-/** Loads a model unless it is the one at hand; the one before it is released first. */
+/** Loads a model unless it is the one at hand; the one before it of its kind is released first. */
 function use(choice: ModelChoice, { scores = false } = {}): LoadedModel {
-  const key = sha256({ ...choice, scores });
-  if (loaded?.key === key) return loaded.model;
-  unload();
-  loaded = { key, model: loadModel(choice.folder, { ...choice, scores }) };
-  return loaded.model;
+  const slot = scores ? 'scores' : 'writes';
+  const key = sha256(choice);
+  const held = loaded.get(slot);
+  if (held?.key === key) return held.model;
+  release(slot);
+  const model = loadModel(choice.folder, { ...choice, scores });
+  loaded.set(slot, { key, model });
+  return model;
+}
+
+function release(slot: 'writes' | 'scores'): void {
+  loaded.get(slot)?.model.decoder.release();
+  loaded.delete(slot);
 }
 
 function unload(): void {
-  loaded?.model.decoder.release();
-  loaded = undefined;
+  release('writes');
+  release('scores');
 }
 
 const handlers: MethodHandlers<EngineMethods> = {
@@ -63,7 +72,8 @@ const handlers: MethodHandlers<EngineMethods> = {
   },
   rlSample: ({ iteration, prompts }, { signal, emit }) =>
     running().sample(iteration, prompts, { signal, onProgress: (done) => emit({ done }) }),
-  rlLearn: ({ iteration, rewards }, { signal }) => running().learn(iteration, rewards, signal),
+  rlLearn: ({ iteration, rewards }, { signal, emit }) =>
+    running().learn(iteration, rewards, { signal, note: (note) => emit({ note }) }),
   async rlSave({ iteration, history }) {
     await running().save(iteration, history);
     return null;

@@ -11,6 +11,7 @@ import type { Dtype } from '../src/torch/tensor.ts';
 import type { DpoResult } from './dpo.ts';
 import type { DpoConfig } from './dpo-config.ts';
 import type { MergeConfig, MergeResult } from './merge.ts';
+import type { RewardModel } from './rank-rows.ts';
 import type { RewardResult } from './reward.ts';
 import type { RewardConfig } from './reward-config.ts';
 import type { RlConfig } from './rl-config.ts';
@@ -20,7 +21,7 @@ import type { SftResult } from './sft.ts';
 import type { SftConfig } from './sft-config.ts';
 import type { TrainingEvent } from './training.ts';
 
-/** A model folder and how to compute with it. The engine keeps the last one loaded. */
+/** A model folder and how to compute with it. The engine keeps the last that wrote and the last that gave rewards. */
 export interface ModelChoice {
   readonly folder: string;
   readonly dtype: ComputeDtype;
@@ -96,4 +97,9 @@ export const engineModel = (engine: Engine, model: ModelChoice): LocalModel => (
     engine.call('answer', { model, requests, rows }, { signal, ...(onEvent && { onEvent }) }),
   score: (conversations, { signal, onProgress } = {}) =>
     engine.call('score', { model, conversations }, { signal, onEvent: ({ done }) => onProgress?.(done) }),
+});
+
+/** A reward model's folder as best-of-n asks it. Loaded at its first use, beside the model that writes. */
+export const engineRewards = (engine: Pick<Engine, 'call'>, model: ModelChoice): RewardModel => ({
+  rewards: (conversations, { signal } = {}) => engine.call('rewards', { model, conversations }, { signal }),
 });

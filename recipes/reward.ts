@@ -4,8 +4,8 @@
  * over a prompt's pairs, then over prompts. Only pairs of unequal rank count, and every answer is computed once a step,
  * whatever pairs it is in.
  *
- * Beside the model stand the rewards of what was held out (held-out.jsonl), from which its card is made. Runs in the
- * engine's process; the loop, and what is saved and resumed, are training.ts's.
+ * Beside the model stand the rewards of what was held out (held-out.jsonl) and the card that is made from them (card.json,
+ * card.md). Runs in the engine's process; the loop, and what is saved and resumed, are training.ts's.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,6 +30,7 @@ import { asRewardModel, freshHead } from '../src/model/reward-head.ts';
 import { lastPositions } from '../src/text/labels.ts';
 import type { Executor } from '../src/train/executor.ts';
 import { refuseNothingToRank } from './comparison-input.ts';
+import { cardFile, heldOutFile, writeCard } from './reward-card.ts';
 import type { RewardConfig } from './reward-config.ts';
 import { checkOutput } from './sft-input.ts';
 import {
@@ -50,7 +51,7 @@ export interface RewardResult extends TrainingResult {
   readonly heldOutFile?: string;
 }
 
-export const heldOutFile = 'held-out.jsonl';
+export { heldOutFile };
 
 export const run = (config: RewardConfig, context: TrainingContext): Promise<RewardResult> =>
   inFolder(config, context, async () => {
@@ -88,6 +89,7 @@ export const run = (config: RewardConfig, context: TrainingContext): Promise<Rew
     const result = await train(config, model, lesson, extra, context);
     if (heldOut.length > 0 && !existsSync(join(config.output, heldOutFile)))
       await writeHeldOut(config, result.model, heldOut);
+    if (heldOut.length > 0 && !existsSync(join(config.output, cardFile))) writeCard(config.output);
     return result;
   });
 
