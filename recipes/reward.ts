@@ -20,7 +20,7 @@ import {
   planGroups,
 } from '../src/data/answer-groups.ts';
 import { readPreferences } from '../src/data/formats.ts';
-import { holdOut } from '../src/data/pack.ts';
+import { holdOut, type TokenDocument } from '../src/data/pack.ts';
 import type { RewardedGroup } from '../src/evaluate/reward-card.ts';
 import { rewardsOf } from '../src/infer/rewards.ts';
 import { type LoadedModel, loadModel } from '../src/local/loaded-model.ts';
@@ -76,19 +76,29 @@ export const run = (config: RewardConfig, context: TrainingContext): Promise<Rew
       decoder: rewardDecoder(config, loaded, groups),
       changedFiles: new Map<string, object>(),
     };
+    let last: readonly number[] | undefined;
     const lesson: Lesson<GroupStep> = {
       resultFile: 'reward.json',
       learned: groups.map(({ documents, pairs }) => [documents.map(({ ids }) => ids), pairs]),
       steps,
       begin: (executor, step) => ranking(config, executor, step),
       ...(heldOut.length > 0 && {
-        heldOut: { rows: heldOut.length, measure: (decoder: Decoder) => rankingOn(config, heldOut, decoder) },
+        heldOut: {
+          rows: heldOut.length,
+          async measure(decoder: Decoder) {
+            last = await rewardsOf(decoder, documentsOf(heldOut));
+            return rankingOn(config, heldOut, last);
+          },
+        },
       }),
     };
     const extra = { receipt, ...(heldOut.length > 0 && { heldOutFile: join(config.output, heldOutFile) }) };
     const result = await train(config, model, lesson, extra, context);
-    if (heldOut.length > 0 && !existsSync(join(config.output, heldOutFile)))
-      await writeHeldOut(config, result.model, heldOut);
+    if (heldOut.length > 0 && !existsSync(join(config.output, heldOutFile))) {
+      // Measured after the last step; where an earlier one was the best, its model has to be asked.
+      const rewards = result.heldOut?.bestStep === result.steps ? last : undefined;
+      writeHeldOut(config, heldOut, rewards ?? (await rewardsBy(result.model, heldOut, config, context)));
+    }
     if (heldOut.length > 0 && !existsSync(join(config.output, cardFile))) writeCard(config.output);
     return result;
   });
@@ -112,11 +122,9 @@ function ranking(
   };
 }
 
-async function rankingOn(config: RewardConfig, groups: readonly AnswerGroup[], decoder: Decoder): Promise<Measured> {
-  const rewards = await rewardsOf(
-    decoder,
-    groups.flatMap(({ documents }) => documents),
-  );
+const documentsOf = (groups: readonly AnswerGroup[]): TokenDocument[] => groups.flatMap(({ documents }) => documents);
+
+function rankingOn(config: RewardConfig, groups: readonly AnswerGroup[], rewards: readonly number[]): Measured {
   const seen = new RankingFigures();
   seen.add(rewards, groups, config, 1 / groups.length);
   const { loss, metrics } = seen.measured();
@@ -186,13 +194,21 @@ function rewardDecoder(
 }
 
 /** By the model as it was saved: what a user of the folder gets. */
-async function writeHeldOut(config: RewardConfig, folder: string, groups: readonly AnswerGroup[]): Promise<void> {
-  const { decoder } = loadModel(folder, { dtype: config.dtype, scores: true });
-  const rewards = await rewardsOf(
-    decoder,
-    groups.flatMap(({ documents }) => documents),
-  );
-  decoder.release();
+async function rewardsBy(
+  folder: string,
+  groups: readonly AnswerGroup[],
+  { dtype }: RewardConfig,
+  { signal }: TrainingContext,
+): Promise<number[]> {
+  const { decoder } = loadModel(folder, { dtype, scores: true });
+  try {
+    return await rewardsOf(decoder, documentsOf(groups), { signal });
+  } finally {
+    decoder.release();
+  }
+}
+
+function writeHeldOut(config: RewardConfig, groups: readonly AnswerGroup[], rewards: readonly number[]): void {
   let at = 0;
   const rows = groups.map(
     ({ id, preference, answers, documents, pairs }): RewardedGroup => ({
