@@ -90,13 +90,17 @@ export type GrpoConfig = z.infer<typeof grpoSchema>;
 export type PpoConfig = z.infer<typeof ppoSchema>;
 export type RlConfig = GrpoConfig | PpoConfig;
 
-/** As the student and the folder want them. */
-export const trainingConfigOf = (config: RlConfig): TrainingConfig => ({
+/** As the student and the folder want them; who rewards is told by content there, and not by name. */
+export const trainingConfigOf = ({
+  rewards: _rewards,
+  checkpointEveryIterations: checkpointEverySteps,
+  ...config
+}: RlConfig): TrainingConfig => ({
   ...config,
   epochs: 1,
   stepInBackward: false,
   clip: 'global',
   evalShare: 0,
   onNonFinite: 'stop',
-  checkpointEverySteps: config.checkpointEveryIterations,
+  checkpointEverySteps,
 });

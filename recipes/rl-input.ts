@@ -1,8 +1,10 @@
 /** What can be found wrong with reinforcement learning before anything is set up or loaded: words only, no libtorch. */
+import { join } from 'node:path';
 import { ConfigError, DataError } from '../src/base/errors.ts';
+import { readJson } from '../src/base/jsonl.ts';
 import { readPrompts } from '../src/data/prompts.ts';
-import { isAdapterFolder } from '../src/model/adapter-folder.ts';
-import { readModelConfig } from '../src/model/config.ts';
+import { adapterConfigFile, baseFolder, isAdapterFolder } from '../src/model/adapter-folder.ts';
+import { readModelConfig, scalarHeadName } from '../src/model/config.ts';
 import type { RlConfig } from './rl-config.ts';
 import { checkOutput, checkTemplate, checkTrainable } from './sft-input.ts';
 
@@ -28,10 +30,18 @@ export function checkRlInput(config: RlConfig): void {
     if (reward.kind === 'words' && reward.atMost === undefined && reward.atLeast === undefined) {
       throw new ConfigError('reward words: expected atMost or atLeast');
     }
-    if (reward.kind === 'model' && !isAdapterFolder(reward.model) && !readModelConfig(reward.model).scalarHead) {
+    if (reward.kind === 'model' && !isRewardModel(reward.model)) {
       throw new ConfigError(`${reward.model} is no reward model`, { hint: 'train one: ./understudy train reward' });
     }
   }
+}
+
+/** Adapters bring a head of their own, or are for a model that has one. */
+function isRewardModel(folder: string): boolean {
+  if (!isAdapterFolder(folder)) return readModelConfig(folder).scalarHead;
+  const { modules_to_save: saved } = readJson(join(folder, adapterConfigFile)) as { modules_to_save?: unknown };
+  const hasOwn = Array.isArray(saved) && saved.some((name) => `${name}.weight` === scalarHeadName);
+  return hasOwn || readModelConfig(baseFolder(folder)).scalarHead;
 }
 
 function checkPattern(pattern: string, flags: string): void {

@@ -13,7 +13,7 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { addFilesAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
-import { ConfigError, throwIfAborted, WorkError } from '../src/base/errors.ts';
+import { throwIfAborted, WorkError } from '../src/base/errors.ts';
 import type { Message } from '../src/base/message.ts';
 import { Rng } from '../src/base/rng.ts';
 import { fillRuns, type TokenDocument } from '../src/data/pack.ts';
@@ -41,7 +41,8 @@ import { currentNumerics, numericsDifference } from '../src/train/numerics.ts';
 import { AdamW } from '../src/train/optimizer.ts';
 import { learningRateAt } from '../src/train/schedule.ts';
 import { Update } from '../src/train/update.ts';
-import { type RlConfig, trainingConfigOf } from './rl-config.ts';
+import { modelContent } from './local-models.ts';
+import { type RewardSource, type RlConfig, trainingConfigOf } from './rl-config.ts';
 import { type RlFigures, RlMeter } from './rl-figures.ts';
 import type { StudentModel } from './sft-tokens.ts';
 import { finishedRun, identityOf, resumable } from './training-folder.ts';
@@ -97,7 +98,6 @@ export class RlSession {
   readonly #reference: Decoder;
   readonly #optimizer: AdamW;
   readonly #identity: string;
-  readonly #note: (text: string) => void;
   #beta: number;
   #rollouts: Rollout[] = [];
   #updates = 0;
@@ -110,7 +110,7 @@ export class RlSession {
   ): Promise<RlOpened & { readonly session?: RlSession }> {
     const training = trainingConfigOf(config);
     const loaded = loadModel(config.model, { dtype: config.dtype, template: config.template });
-    const identity = await identityOf(training, loaded, learned);
+    const identity = await identityOf(training, loaded, { prompts: learned, rewards: await contentOf(config.rewards) });
     const result = finishedRun<RlResult>(training, resultFile, identity);
     if (result) {
       loaded.decoder.release();
@@ -129,7 +129,7 @@ export class RlSession {
     const student = openStudent(training, model, checkpoint, []);
     const optimizer = new AdamW(student.working, student.master, config, checkpoint && loadMoments(checkpoint));
     const beta = checkpoint?.state.understudy.extra?.['beta'] ?? config.klBeta;
-    return { done, result: undefined, session: new RlSession(config, model, student, optimizer, identity, beta, note) };
+    return { done, result: undefined, session: new RlSession(config, model, student, optimizer, identity, beta) };
   }
 
   private constructor(
@@ -139,7 +139,6 @@ export class RlSession {
     optimizer: AdamW,
     identity: string,
     beta: number,
-    note: (text: string) => void,
   ) {
     this.#config = config;
     this.#model = model;
@@ -147,7 +146,6 @@ export class RlSession {
     this.#optimizer = optimizer;
     this.#identity = identity;
     this.#beta = beta;
-    this.#note = note;
     const { config: architecture, parameters } = student.executor.decoder;
     this.#reference = new Decoder(architecture, parameters);
   }
@@ -190,8 +188,15 @@ export class RlSession {
     }));
   }
 
-  /** From what the answers sampled last earned: NaN where nobody could say, which leaves an answer out. */
-  async learn(iteration: number, given: readonly number[], signal: AbortSignal): Promise<RlFigures> {
+  /**
+   * From what the answers sampled last earned: NaN where nobody could say, which leaves an answer out. Cancelled, it has
+   * changed nothing.
+   */
+  async learn(
+    iteration: number,
+    given: readonly number[],
+    { signal, note }: { signal: AbortSignal; note: (text: string) => void },
+  ): Promise<RlFigures> {
     const { truncated, truncatedReward } = this.#config;
     const meter = new RlMeter();
     const kept = this.#rollouts.flatMap((rollout, i) => {
@@ -208,7 +213,7 @@ export class RlSession {
     const rewards = kept.map(({ reward }) => reward);
     if (this.#config.algorithm === 'ppo') this.#ppoAdvantages(rollouts, rewards);
     else this.#groupAdvantages(rollouts, rewards, meter);
-    await this.#update(iteration, rollouts, meter);
+    await this.#update(iteration, rollouts, meter, note);
     const figures = meter.figures();
     if (this.#config.algorithm === 'ppo' && this.#config.klTarget !== undefined && rollouts.length > 0) {
       const { klTarget: target, klHorizon: horizon } = this.#config;
@@ -297,7 +302,12 @@ export class RlSession {
   }
 
   /** Some passes over what was sampled, each in some optimizer steps. */
-  async #update(iteration: number, rollouts: readonly Rollout[], meter: RlMeter): Promise<void> {
+  async #update(
+    iteration: number,
+    rollouts: readonly Rollout[],
+    meter: RlMeter,
+    note: (text: string) => void,
+  ): Promise<void> {
     const { updateEpochs, minibatches, iterations, seed } = this.#config;
     const schedule = { ...this.#config, minRatio: this.#config.minLearningRateRatio };
     for (let pass = 0; pass < updateEpochs; pass++) {
@@ -307,11 +317,9 @@ export class RlSession {
         const from = Math.floor((batch * shuffled.length) / minibatches);
         const own = shuffled.slice(from, Math.floor(((batch + 1) * shuffled.length) / minibatches));
         const rate = learningRateAt(iteration, iterations, schedule);
-        await this.#step(
-          own,
-          new Update(this.#optimizer, number, rate, { stepInBackward: false, clip: 'global' }),
-          meter,
-        );
+        const update = new Update(this.#optimizer, number, rate, { stepInBackward: false, clip: 'global' });
+        await this.#step(own, update, meter);
+        if (!update.taken) note(`iteration ${iteration}: a step was left out: its gradient is not finite`);
       }
     }
   }
@@ -352,7 +360,6 @@ export class RlSession {
     gradients.release();
     this.#updates += 1;
     meter.step(norm);
-    if (!update.taken) this.#note('a step was left out: its gradient is not finite');
   }
 
   get #valuesCount(): boolean {
@@ -449,10 +456,14 @@ export class RlSession {
   }
 }
 
+/** A reward model by what is in its folder, wherever that stands. */
+const contentOf = (rewards: readonly RewardSource[]): Promise<RewardSource[]> =>
+  Promise.all(
+    rewards.map(async (one) => (one.kind === 'model' ? { ...one, model: await modelContent(one.model) } : one)),
+  );
+
 /** PPO's values begin at 0. */
 function withValues(decoder: Decoder, { algorithm }: RlConfig): Decoder {
-  if (decoder.parameters.has(scalarHeadName))
-    throw new ConfigError('a policy has no scalar head: this is a reward model');
   if (algorithm !== 'ppo') return decoder;
   const head = keep(scope(() => zeros([1, decoder.config.hiddenSize], 'float32')));
   return new Decoder(decoder.config, new Map([...decoder.parameters, [scalarHeadName, head]]));

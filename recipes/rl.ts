@@ -9,7 +9,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../src/base/atomic.ts';
-import { InterruptedError } from '../src/base/errors.ts';
+import { InterruptedError, throwIfAborted } from '../src/base/errors.ts';
 import { JsonlLog, parseJsonl, toJsonl } from '../src/base/jsonl.ts';
 import { lockFolder } from '../src/base/lock.ts';
 import { Rng } from '../src/base/rng.ts';
@@ -22,7 +22,7 @@ import type { RewardSource, RlConfig } from './rl-config.ts';
 import type { RlResult, SampledAnswer } from './rl-session.ts';
 
 export interface RlContext {
-  readonly engine: Engine;
+  readonly engine: Pick<Engine, 'call'>;
   readonly signal: AbortSignal;
   readonly progress: Progress;
 }
@@ -47,38 +47,42 @@ export async function run(config: RlConfig, { engine, signal, progress }: RlCont
     if (opened.result) return opened.result;
     const log = new IterationLog(config.output, opened.done);
     const warned = new Set<string>();
+    let saved = opened.done;
+    const save = async (iteration: number) => {
+      const history = log.rows.map(({ step, metrics }) => ({ step, ...metrics }));
+      await engine.call('rlSave', { iteration, history });
+      saved = iteration;
+    };
 
-    for (let iteration = opened.done + 1; iteration <= config.iterations; iteration++) {
-      const startedMs = performance.now();
-      const chosen = promptsAt(prompts, config, iteration);
-      const asked = chosen.map(({ id, messages }) => ({ id, messages }));
-      const answers = await engine.call('rlSample', { iteration, prompts: asked }, { signal });
-      const rewards = await rewardAll(config.rewards, chosen, answers, engine, signal);
-      const totals = rewards.map(({ total }) => total);
-      const { metrics, ...figures } = await engine.call('rlLearn', { iteration, rewards: totals }, { signal, onEvent });
-      log.append(
-        { step: iteration, seconds: (performance.now() - startedMs) / 1000, ...figures, metrics },
-        answers,
-        rewards,
-      );
-      for (const warning of healthWarnings(log.rows)) {
-        const kind = warning.slice(0, 20);
-        if (!warned.has(kind)) progress.note(`iteration ${iteration}: ${warning}`);
-        warned.add(kind);
+    try {
+      for (let iteration = opened.done + 1; iteration <= config.iterations; iteration++) {
+        const startedMs = performance.now();
+        const chosen = promptsAt(prompts, config, iteration);
+        const asked = chosen.map(({ id, messages }) => ({ id, messages }));
+        const answers = await engine.call('rlSample', { iteration, prompts: asked }, { signal });
+        const rewards = await rewardAll(config.rewards, chosen, answers, engine, signal);
+        const given = { iteration, rewards: rewards.map(({ total }) => total) };
+        const { metrics, ...figures } = await engine.call('rlLearn', given, { signal, onEvent });
+        const seconds = (performance.now() - startedMs) / 1000;
+        log.append({ step: iteration, seconds, ...figures, metrics }, answers, rewards);
+        for (const warning of healthWarnings(log.rows)) {
+          const kind = warning.slice(0, 20);
+          if (!warned.has(kind)) progress.note(`iteration ${iteration}: ${warning}`);
+          warned.add(kind);
+        }
+        const { reward, kl, length } = figures;
+        const told = `reward ${reward.toFixed(3)}  kl ${kl.toFixed(2)}  ${length.toFixed(0)} tokens an answer`;
+        progress.update(iteration, config.iterations, told);
+        if (iteration === config.iterations) break;
+        if (iteration % config.checkpointEveryIterations === 0) await save(iteration);
+        throwIfAborted(signal);
       }
-      const { reward, kl, length } = figures;
-      const told = `reward ${reward.toFixed(3)}  kl ${kl.toFixed(2)}  ${length.toFixed(0)} tokens an answer`;
-      progress.update(iteration, config.iterations, told);
-      if (iteration === config.iterations) break;
-      if (signal.aborted || iteration % config.checkpointEveryIterations === 0) {
-        await engine.call('rlSave', {
-          iteration,
-          history: log.rows.map(({ step, metrics: own }) => ({ step, ...own })),
-        });
-      }
-      if (signal.aborted) {
-        throw new InterruptedError(`saved after iteration ${iteration}; run the same command again to go on`);
-      }
+    } catch (error) {
+      // An iteration that is broken off has changed nothing: the one before it is what can be saved.
+      const done = log.rows.at(-1)?.step ?? 0;
+      if (!(error instanceof InterruptedError) || done === 0) throw error;
+      if (done > saved) await save(done);
+      throw new InterruptedError(`saved after iteration ${done}; run the same command again to go on`);
     }
     log.close();
     const result = await engine.call('rlFinish', null);

@@ -11,12 +11,12 @@ import { ConfigError, DataError, type DataIssue } from '../base/errors.ts';
 import { readJson } from '../base/jsonl.ts';
 import { isObject, kindOf } from '../base/rows.ts';
 import { convertedTokenizerFiles } from '../text/tokenizer-files.ts';
-import { toDtype } from '../torch/ops.ts';
+import { clone, toDtype } from '../torch/ops.ts';
 import { openPytorchFile } from '../torch/pytorch-file.ts';
 import { openSafetensors, type TensorSource, writeSafetensors } from '../torch/safetensors.ts';
 import { bytesPerElement, type Dtype, keep, scope, type Tensor } from '../torch/tensor.ts';
 import type { TensorFile } from '../torch/tensor-file.ts';
-import { asList, type ModelConfig, readModelConfig } from './config.ts';
+import { asList, type ModelConfig, readModelConfig, scalarHeadName } from './config.ts';
 import { Decoder, parameterShapes } from './decoder.ts';
 
 const weightsFile = 'model.safetensors';
@@ -42,7 +42,9 @@ export function loadDecoder(folder: string, dtype: Dtype): Decoder {
       for (const [name, { file, storedName }] of locate(files, config, folder)) {
         const tensor = file.tensor(storedName);
         if (tensor.dtype === dtype) {
-          loaded.set(name, tensor);
+          // A product with a single row differs in the last bit with the address it begins at: the head's memory is its own,
+          // so that a training that is gone on with gives what it would have given.
+          loaded.set(name, name === scalarHeadName ? clone(tensor) : tensor);
         } else {
           loaded.set(name, toDtype(tensor, dtype));
           tensor.release(); // where it is a copy, as on a GPU, before the next one is made

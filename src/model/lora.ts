@@ -11,7 +11,7 @@ import { ConfigError, DataError, type DataIssue } from '../base/errors.ts';
 import { readJson } from '../base/jsonl.ts';
 import { Rng } from '../base/rng.ts';
 import { fromFloat32 } from '../torch/convert.ts';
-import { add, copyInto, matmul, mulScalar, toDtype, zeros } from '../torch/ops.ts';
+import { add, clone, copyInto, matmul, mulScalar, toDtype, zeros } from '../torch/ops.ts';
 import { openSafetensors, type TensorSource, writeSafetensors } from '../torch/safetensors.ts';
 import { type Dtype, keep, scope, type Tensor } from '../torch/tensor.ts';
 import { adapterConfigFile } from './adapter-folder.ts';
@@ -184,9 +184,11 @@ function readAdapterWeights(
       if (layer === undefined) issues.push({ message: `not a tensor of a LoRA adapter: ${name}` });
       else layers.add(layer);
     }
+    // Memory of their own, not the file's: products with a single row (rank 1, a scalar head) differ in the last bit with the
+    // address they begin at, and a training that is gone on with must give what it would have given.
     const load = (name: string) => {
       const tensor = weights.tensor(name);
-      return tensor.dtype === dtype ? tensor : toDtype(tensor, dtype);
+      return tensor.dtype === dtype ? clone(tensor) : toDtype(tensor, dtype);
     };
     const adapters = new Map<string, Adapter>();
     for (const layer of layers) {

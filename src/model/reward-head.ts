@@ -27,6 +27,7 @@ export function asRewardModel(
       decoder.headWeight.release();
       own.delete(decoder.headName);
     }
+    own.get(scalarHeadName)?.release();
     own.set(scalarHeadName, head);
   }
   return new Decoder({ ...config, scalarHead: true, source }, own, adapters);

@@ -175,11 +175,11 @@ export class FusedExecutor implements Executor {
   }
 
   get #heads(): OutputHeads {
-    const { config, finalNormParameters, hasHead, headWeight, scalarHead } = this.decoder;
+    const { config, finalNormParameters, hasHead, scalarHead } = this.decoder;
     const [norm] = finalNormParameters as [(typeof finalNormParameters)[number]];
     return {
       norm: { weight: norm.tensor, epsilon: config.normEpsilon },
-      head: hasHead ? headWeight : undefined,
+      head: hasHead ? this.decoder.headWeight : undefined,
       scalar: scalarHead?.tensor,
     };
   }
