@@ -1,64 +1,47 @@
-/** The report of a run, made from its files alone: it can be made again at any time, and asks nobody. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { ConfigError, DataError } from '../src/base/errors.ts';
-import { parseJsonl, readJson, readText } from '../src/base/jsonl.ts';
-import type { DataStatistics } from '../src/data/statistics.ts';
-import type { EvaluationRow } from '../src/evaluate/rows.ts';
-import { summarize } from '../src/evaluate/summary.ts';
-import { reportFiles, writeReport } from '../src/report/write-report.ts';
-import { rowsFile } from './evaluate.ts';
-import { type RunRecord, runFile, statisticsFile } from './run-record.ts';
-import type { SftResult } from './sft.ts';
-import type { TrainingRow } from './training-folder.ts';
+/**
+ * A report of runs and evaluations, side by side on one page, made from their files alone: it can be made again at any time, and
+ * asks nobody. What a folder holds is seen from its files (recipes/report-sources.ts).
+ * ./understudy report runs/a runs/b judged people --out report --language zh
+ */
+import { basename, join, resolve } from 'node:path';
+import { ConfigError } from '../src/base/errors.ts';
+import { type ReportLanguage, wordsOf } from '../src/report/words.ts';
+import { runReportFolder, writeReport } from '../src/report/write-report.ts';
+import { type PeopleReader, readSource, withJudge } from './report-sources.ts';
+
+export interface ReportOptions {
+  /** The report's folder. Default: `report` in the folder that is reported on, where it is one alone. */
+  readonly out?: string | undefined;
+  /** Default `en`. */
+  readonly language?: ReportLanguage | undefined;
+  /** Reads a study of `evaluate human`; without it such a folder is refused. */
+  readonly people?: PeopleReader | undefined;
+}
 
 /** Returns the page's path. */
-export function run(output: string): string {
-  const file = join(output, runFile);
-  if (!existsSync(file)) {
-    throw new ConfigError(`${output} holds no finished run: ${runFile} is missing`, {
-      hint: 'give the output folder of `./understudy run`',
+export function run(paths: string | readonly string[], { out, language = 'en', people }: ReportOptions = {}): string {
+  const all = typeof paths === 'string' ? [paths] : paths;
+  const [first] = all;
+  if (first === undefined) throw new ConfigError('expected the folder of a run or an evaluation, got none');
+  const twice = all.find((path, i) => all.findIndex((other) => resolve(other) === resolve(path)) !== i);
+  if (twice !== undefined) throw new ConfigError(`expected each folder once, got ${twice} again`);
+  if (all.length > 1 && out === undefined) {
+    throw new ConfigError('expected --out, the folder of a report of several runs and evaluations', {
+      hint: 'a report of one alone goes into its own folder',
     });
   }
-  const { config, versions, finishedAt, stages: names, costs } = readRecord(file);
-  const stages = {
-    data: join(output, names.data),
-    sft: join(output, names.sft),
-    evaluate: join(output, names.evaluate),
-  };
-  const sft = readJson(join(stages.sft, 'sft.json')) as SftResult;
-  const rows = readRows<EvaluationRow>(join(stages.evaluate, rowsFile));
-  writeReport(output, {
-    title: config.name,
-    finishedAt,
-    provenance: config.about,
-    versions,
-    config,
-    data: readJson(join(stages.data, statisticsFile)) as DataStatistics[],
-    training: {
-      log: readRows<TrainingRow>(join(stages.sft, 'train.jsonl')),
-      documents: sft.receipt.kept,
-      trainedTokens: sft.trainedTokens,
-      labelTokens: sft.labelTokens,
-      cut: sft.receipt.cut.length,
-      dropped: sft.receipt.dropped.length,
-      seconds: sft.seconds,
-      parameters: sft.parameters,
-      dtype: sft.dtype,
-    },
-    evaluation: { summary: summarize(rows), rows },
-    costs,
-  });
-  return join(output, reportFiles.page);
+  const folder = out ?? join(first, runReportFolder);
+  const sources = all.map((path, i) => readSource(path, nameOf(all, i), { out: folder, people }));
+  const [only] = sources;
+  const title =
+    sources.length === 1 && only?.kind === 'run' ? only.input.title : sources.map(({ name }) => name).join(' · ');
+  const named = sources.length === 1 && only?.kind === 'run' ? [{ ...only, name: title }] : withJudge(sources, all);
+  return writeReport(folder, { title, sources: named }, wordsOf(language));
 }
 
-function readRecord(file: string): RunRecord {
-  const record = readJson(file) as Partial<RunRecord> | null;
-  const { data, sft, evaluate } = record?.stages ?? {};
-  if (record?.config === undefined || !data || !sft || !evaluate) {
-    throw new DataError(file, { message: 'expected the record of a run: config, stages, costs' });
-  }
-  return record as RunRecord;
+/** The folder's own name; with the path before it where two are called the same. */
+function nameOf(paths: readonly string[], at: number): string {
+  const names = paths.map((path) => basename(resolve(path)));
+  const isUnique = names.filter((name) => name === names[at]).length === 1;
+  return isUnique ? names[at]!.replace(/\.json$/, '') : paths[at]!;
 }
-
-const readRows = <Row>(file: string): Row[] => parseJsonl(readText(file), file).map(({ value }) => value as Row);

@@ -8,6 +8,7 @@ import { parseHTML } from 'linkedom';
 import { mean } from '../base/intervals.ts';
 import { type Html, trusted } from './html.ts';
 import type { TrainingLogRow } from './report-input.ts';
+import { english, type Words } from './words.ts';
 
 export interface Bar {
   readonly group: string;
@@ -20,7 +21,7 @@ export interface Bar {
 const size = { width: 440, height: 260, marginTop: 30, marginBottom: 40 };
 const colorOf = { before: 'var(--before)', after: 'var(--after)' } as const;
 
-function draw(label: string, options: Plot.PlotOptions): Html {
+export function draw(label: string, options: Plot.PlotOptions): Html {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const svg = Plot.plot({ ...size, ...options, document, className: 'chart', ariaLabel: label }) as unknown as SvgLike;
   svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
@@ -65,12 +66,12 @@ export function lossSeries(log: readonly TrainingLogRow[]) {
   return { points, binSteps, windowPoints, windowSteps: windowPoints * binSteps };
 }
 
-export function lossChart(log: readonly TrainingLogRow[]): Html {
+export function lossChart(log: readonly TrainingLogRow[], words: Words = english): Html {
   const { points, windowPoints: k } = lossSeries(log);
   const channels = { x: 'step', y: 'loss' };
-  return draw(`Training loss over ${log.length} steps`, {
-    x: { label: 'step', labelOffset: 36, ticks: 5, nice: true },
-    y: { label: 'loss (nats per token)', grid: true, nice: true, ticks: 6 },
+  return draw(words.say('Training loss over {steps}', { steps: words.plural(log.length, 'step') }), {
+    x: { label: words.say('step'), labelOffset: 36, ticks: 5, nice: true },
+    y: { label: words.say('loss (nats per token)'), grid: true, nice: true, ticks: 6 },
     marks: [
       Plot.lineY(points, { ...channels, stroke: 'var(--after)', strokeWidth: 1, strokeOpacity: k > 1 ? 0.35 : 1 }),
       ...(k > 1
@@ -82,14 +83,14 @@ export function lossChart(log: readonly TrainingLogRow[]): Html {
   });
 }
 
-export function learningRateChart(log: readonly TrainingLogRow[]): Html {
+export function learningRateChart(log: readonly TrainingLogRow[], words: Words = english): Html {
   const all = finite(log, ({ learningRate }) => learningRate);
   const every = Math.max(1, Math.ceil(all.length / maxPoints));
   const rows = all.filter((_, i) => i % every === 0 || i === all.length - 1);
-  return draw(`Learning rate over ${log.length} steps`, {
+  return draw(words.say('Learning rate over {steps}', { steps: words.plural(log.length, 'step') }), {
     marginLeft: 54,
-    x: { label: 'step', labelOffset: 36, ticks: 5, nice: true },
-    y: { label: 'learning rate', grid: true, zero: true, ticks: 5, tickFormat: scientific },
+    x: { label: words.say('step'), labelOffset: 36, ticks: 5, nice: true },
+    y: { label: words.say('learning rate'), grid: true, zero: true, ticks: 5, tickFormat: scientific },
     marks: [
       Plot.lineY(rows, { x: 'step', y: 'learningRate', stroke: 'currentColor', strokeWidth: 1.5 }),
       ...(rows.length === 1 ? [Plot.dot(rows, { x: 'step', y: 'learningRate', fill: 'currentColor' })] : []),
@@ -102,12 +103,17 @@ const scientific = (value: number): string =>
   value === 0 ? '0' : String(Number(value.toPrecision(3)).toExponential());
 
 /** Pairs of bars, before beside after, each with its 95 % interval; `groups` names all pairs in order. */
-export function pairedBars(label: string, groups: readonly string[], bars: readonly Bar[]): Html {
+export function pairedBars(
+  label: string,
+  groups: readonly string[],
+  bars: readonly Bar[],
+  yLabel = 'mean, 95 % interval',
+): Html {
   return draw(label, {
     marginBottom: 46,
     fx: { axis: null, domain: [...groups], padding: groups.length > 1 ? 0.2 : 0 },
     x: { axis: null, domain: ['before', 'after'], padding: groups.length > 1 ? 0.06 : 0.4 },
-    y: { label: 'mean, 95 % interval', grid: true, zero: true, nice: true, ticks: 5 },
+    y: { label: yLabel, grid: true, zero: true, nice: true, ticks: 5 },
     marks: [
       Plot.axisFx({ anchor: 'bottom', label: null, lineHeight: 1.3 }),
       Plot.barY(bars, { fx: 'group', x: 'side', y: 'value', fill: ({ side }: Bar) => colorOf[side] }),
@@ -149,11 +155,12 @@ export function lengthBars(
   label: string,
   xLabel: string,
   bins: readonly { readonly from: number; readonly to: number; readonly count: number }[],
+  yLabel = 'answers',
 ): Html {
   return draw(label, {
     marginLeft: 54,
     x: { label: xLabel, labelOffset: 36, ticks: 6 },
-    y: { label: 'answers', grid: true, zero: true, nice: true, ticks: 5 },
+    y: { label: yLabel, grid: true, zero: true, nice: true, ticks: 5 },
     marks: [
       Plot.rectY(bins, {
         x1: 'from',
@@ -168,5 +175,5 @@ export function lengthBars(
 }
 
 /** About the width of a tick label in pixels at 12: wide scripts take a full square. */
-const textWidth = (text: string): number =>
+export const textWidth = (text: string): number =>
   Array.from(text).reduce((sum, character) => sum + (character.charCodeAt(0) > 0x2e80 ? 12 : 6.8), 0);

@@ -5,74 +5,114 @@
 import type { DataFigures, LengthFigure } from '../data/statistics-figures.ts';
 import type { VerbNounStatistics } from '../data/statistics-verb-nouns.ts';
 import { countBars, lengthBars } from './charts.ts';
-import { count, languageName, plural, share } from './format.ts';
+import { countCell } from './figure-cells.ts';
+import { count } from './format.ts';
 import { type Block, type Chart, charts, table, text } from './part.ts';
+import { english, type Words } from './words.ts';
 
 /** More pairs than this are a wall. */
 const drawnPairs = 20;
 
-export function figureBlocks(name: string, { lengths, verbNouns }: DataFigures): Block[] {
-  const all = verbNounsOf(verbNouns);
+export function figureBlocks(name: string, { lengths, verbNouns }: DataFigures, words: Words = english): Block[] {
+  const all = verbNounsOf(verbNouns, words);
   const drawn = [
-    ...lengths.map((figure) => lengthChart(name, figure)),
-    ...all.flatMap(([what, statistics]) => (statistics.pairs.length > 0 ? [pairChart(name, what, statistics)] : [])),
+    ...lengths.map((figure) => lengthChart(name, figure, words)),
+    ...all.flatMap(([what, statistics]) =>
+      statistics.pairs.length > 0 ? [pairChart(name, what, statistics, words)] : [],
+    ),
   ];
   return [
     ...(drawn.length > 0 ? [charts(...drawn)] : []),
-    ...all.flatMap(([what, statistics]) => verbBlocks(what, statistics)),
+    ...all.flatMap(([what, statistics]) => verbBlocks(what, statistics, words)),
   ];
 }
 
 /** `instructions in English` and so on. */
-function verbNounsOf(verbNouns: DataFigures['verbNouns']): [string, VerbNounStatistics][] {
+function verbNounsOf(verbNouns: DataFigures['verbNouns'], words: Words): [string, VerbNounStatistics][] {
   return Object.entries(verbNouns).flatMap(([texts, languages]) =>
     Object.entries(languages).map(([code, statistics]): [string, VerbNounStatistics] => [
-      `${texts} in ${languageName(code)}`,
+      words.say(texts === 'answers' ? 'answers in {language}' : 'instructions in {language}', {
+        language: words.languageName(code),
+      }),
       statistics,
     ]),
   );
 }
 
-export function lengthChart(name: string, { unit, answers, bins }: LengthFigure): Chart {
+export function lengthChart(name: string, { unit, answers, bins }: LengthFigure, words: Words = english): Chart {
+  const { say } = words;
+  const units = say(unit);
   const longer = bins.filter(({ to }) => to === undefined);
   const drawn = bins.flatMap(({ from, to, count }) => (to === undefined ? [] : [{ from, to, count }]));
-  const away = longer.map((bin) => `; ${share(bin.count, answers)} of ${count(bin.from)} ${unit} or more not drawn`);
+  const away = longer.map((bin) =>
+    say('; {share} of {from} {units} or more not drawn', {
+      share: words.share(bin.count, answers),
+      from: count(bin.from),
+      units,
+    }),
+  );
   return {
-    title: `Length of the answers of “${name}”`,
-    svg: lengthBars(`Answers by length in ${unit}`, `${unit} in the answer`, drawn),
-    caption: `${plural(answers, 'answer')}${unit === 'characters' ? ' in Chinese' : ''}${away.join('')}.`,
+    title: say('Length of the answers of “{name}”', { name }),
+    svg: lengthBars(
+      say('Answers by length in {units}', { units }),
+      say('{units} in the answer', { units }),
+      drawn,
+      say('answers'),
+    ),
+    caption: say('{text}.', {
+      text: `${words.plural(answers, 'answer')}${unit === 'characters' ? say(' in Chinese') : ''}${away.join('')}`,
+    }),
   };
 }
 
-function pairChart(name: string, what: string, { pairs, withPair, uniquePairs }: VerbNounStatistics): Chart {
+function pairChart(
+  name: string,
+  what: string,
+  { pairs, withPair, uniquePairs }: VerbNounStatistics,
+  words: Words,
+): Chart {
+  const { say } = words;
   const drawn = pairs.slice(0, drawnPairs);
   const counts = drawn.map(({ verb, noun, count }): [string, number] => [`${verb} ${noun}`, count]);
   return {
-    title: `What is done to what: ${what} of “${name}”`,
-    svg: countBars(`Most frequent pairs of verb and noun in ${what}`, counts),
-    caption: `Root verb and direct noun object of ${plural(withPair, 'text')}; ${count(drawn.length)} of ${plural(uniquePairs, 'pair')} drawn.`,
+    title: say('What is done to what: {what} of “{name}”', { what, name }),
+    svg: countBars(say('Most frequent pairs of verb and noun in {what}', { what }), counts),
+    caption: say('Root verb and direct noun object of {texts}; {drawn} of {pairs} drawn.', {
+      texts: words.plural(withPair, 'text'),
+      drawn: count(drawn.length),
+      pairs: words.plural(uniquePairs, 'pair'),
+    }),
   };
 }
 
-export function verbNounSentence(what: string, statistics: VerbNounStatistics): string {
+export function verbNounSentence(what: string, statistics: VerbNounStatistics, words: Words = english): string {
   const { texts, withVerb, withPair, uniqueVerbs, uniquePairs, frequentPairs } = statistics;
-  return (
-    `Of ${count(texts)} ${what}, ${share(withVerb, texts)} have a root verb and ${share(withPair, texts)} a noun object of it: ` +
-    `${plural(uniquePairs, 'different pair')} of ${plural(uniqueVerbs, 'verb')}, ${count(frequentPairs)} of them more than ten times.`
+  return words.say(
+    'Of {texts} {what}, {withVerb} have a root verb and {withPair} a noun object of it: {pairs} of {verbs}, {frequent} of them more than ten times.',
+    {
+      texts: count(texts),
+      what,
+      withVerb: words.share(withVerb, texts),
+      withPair: words.share(withPair, texts),
+      pairs: words.plural(uniquePairs, 'different pair'),
+      verbs: words.plural(uniqueVerbs, 'verb'),
+      frequent: count(frequentPairs),
+    },
   );
 }
 
-function verbBlocks(what: string, statistics: VerbNounStatistics): Block[] {
-  const sentence = text(verbNounSentence(what, statistics));
+function verbBlocks(what: string, statistics: VerbNounStatistics, words: Words): Block[] {
+  const { say } = words;
+  const sentence = text(verbNounSentence(what, statistics, words));
   if (statistics.top.length === 0) return [sentence];
   return [
     sentence,
     table({
-      caption: `The most frequent root verbs of ${what}, and their most frequent noun objects`,
-      columns: [{ label: 'verb' }, { label: 'with an object', numeric: true }, { label: 'objects' }],
+      caption: say('The most frequent root verbs of {what}, and their most frequent noun objects', { what }),
+      columns: [{ label: say('verb') }, { label: say('with an object'), numeric: true }, { label: say('objects') }],
       rows: statistics.top.map(({ verb, count: number, nouns }) => [
         verb,
-        count(number),
+        countCell(number, statistics.texts),
         nouns.map((noun) => `${noun.noun} ${count(noun.count)}`).join(', '),
       ]),
     }),

@@ -5,7 +5,8 @@
  */
 import type { Interval } from '../base/intervals.ts';
 import type { BeforeAfter, EvaluationSummary, LanguageSummary } from '../evaluate/summary.ts';
-import { count, fixed, interval, languageName, minus, plural, signed } from './format.ts';
+import { count, fixed, languageName, minus, plural, signed } from './format.ts';
+import { english, type Words } from './words.ts';
 
 export type Verdict = 'better' | 'worse' | 'no clear difference' | 'too few to say' | 'not measured';
 
@@ -51,12 +52,12 @@ export function languagesOf({ languages }: EvaluationSummary): (readonly [string
   return Object.entries(languages).sort(([a], [b]) => (rank(a) < rank(b) ? -1 : 1));
 }
 
-export function headlineRows(summary: EvaluationSummary): HeadlineRow[] {
+export function headlineRows(summary: EvaluationSummary, words: Words = english): HeadlineRow[] {
   return languagesOf(summary).flatMap(([language, figures]) => [
-    lossRow(language, figures),
-    teacherLogprobRow(language, figures),
-    teacherScoreRow(language, figures),
-    rougeRow(language, figures),
+    lossRow(language, figures, words),
+    teacherLogprobRow(language, figures, words),
+    teacherScoreRow(language, figures, words),
+    rougeRow(language, figures, words),
   ]);
 }
 
@@ -68,49 +69,67 @@ function row(start: RowStart, figure: Partial<BeforeAfter> | undefined): Headlin
   return { ...start, n: difference?.n ?? 0, before: before?.mean, after: after?.mean, difference, verdict };
 }
 
-const ofQuestions = (figure: BeforeAfter | undefined, questions: number): string =>
-  `${count(figure?.difference.n ?? 0)} of ${plural(questions, 'question')}`;
+const ofQuestions = (figure: BeforeAfter | undefined, questions: number, words: Words): string =>
+  words.say('{n} of {questions}', {
+    n: count(figure?.difference.n ?? 0),
+    questions: words.plural(questions, 'question'),
+  });
 
-function lossRow(language: string, { questions, heldOutLoss }: LanguageSummary): HeadlineRow {
+function lossRow(language: string, { questions, heldOutLoss }: LanguageSummary, words: Words): HeadlineRow {
   return row(
     {
       measure: 'heldOutLoss',
       language,
-      metric: 'Held-out loss',
-      scale: 'nats per token of the reference answer; lower is better',
+      metric: words.say('Held-out loss'),
+      scale: words.say('nats per token of the reference answer; lower is better'),
       better: 'lower',
       places: 3,
       questions,
-      denominators: `${ofQuestions(heldOutLoss, questions)}, ${plural(heldOutLoss.tokens, 'reference token')}`,
+      denominators: words.list([
+        ofQuestions(heldOutLoss, questions, words),
+        words.plural(heldOutLoss.tokens, 'reference token'),
+      ]),
     },
     heldOutLoss,
   );
 }
 
-function teacherLogprobRow(language: string, { questions, teacherLogprob }: LanguageSummary): HeadlineRow {
+function teacherLogprobRow(
+  language: string,
+  { questions, teacherLogprob }: LanguageSummary,
+  words: Words,
+): HeadlineRow {
   return row(
     {
       measure: 'teacherLogprob',
       language,
-      metric: 'Teacher’s log-probability',
-      scale: 'nats per token of the student’s answer; higher is better',
+      metric: words.say('Teacher’s log-probability'),
+      scale: words.say('nats per token of the student’s answer; higher is better'),
       better: 'higher',
       places: 3,
       questions,
       denominators:
         teacherLogprob === undefined
-          ? 'no teacher gave log-probabilities'
-          : `${ofQuestions(teacherLogprob, questions)} scored on both answers`,
+          ? words.say('no teacher gave log-probabilities')
+          : words.say('{n} scored on both answers', { n: ofQuestions(teacherLogprob, questions, words) }),
     },
     teacherLogprob,
   );
 }
 
-function teacherScoreRow(language: string, { questions, judge }: LanguageSummary): HeadlineRow {
+function teacherScoreRow(language: string, { questions, judge }: LanguageSummary, words: Words): HeadlineRow {
   const calls = judge && [
-    `${count(judge.compared)} of ${plural(questions, 'question')} read in both orders`,
-    `${plural(judge.asked, 'call')} asked: ${count(judge.parsed)} parsed, ${count(judge.unreadable)} unreadable, ` +
-      `${count(judge.refused)} refused, ${count(judge.failed)} failed`,
+    words.say('{n} of {questions} read in both orders', {
+      n: count(judge.compared),
+      questions: words.plural(questions, 'question'),
+    }),
+    words.say('{calls} asked: {parsed} parsed, {unreadable} unreadable, {refused} refused, {failed} failed', {
+      calls: words.plural(judge.asked, 'call'),
+      parsed: count(judge.parsed),
+      unreadable: count(judge.unreadable),
+      refused: count(judge.refused),
+      failed: count(judge.failed),
+    }),
   ];
   const figure = judge?.meanBefore &&
     judge.meanAfter &&
@@ -119,19 +138,19 @@ function teacherScoreRow(language: string, { questions, judge }: LanguageSummary
     {
       measure: 'teacherScore',
       language,
-      metric: 'Teacher’s score',
-      scale: '1 to 10, mean of both orders; higher is better',
+      metric: words.say('Teacher’s score'),
+      scale: words.say('1 to 10, mean of both orders; higher is better'),
       better: 'higher',
       places: 2,
       questions,
-      denominators: calls?.join('; ') ?? 'no teacher was asked to score',
+      denominators: calls?.join('; ') ?? words.say('no teacher was asked to score'),
     },
     figure,
   );
 }
 
 /** By words or by characters: whichever more of the references are compared by. The other is in the ROUGE table. */
-function rougeRow(language: string, { questions, rougeL }: LanguageSummary): HeadlineRow {
+function rougeRow(language: string, { questions, rougeL }: LanguageSummary, words: Words): HeadlineRow {
   const { overall, characters } = rougeL;
   const byCharacters = (characters?.difference.n ?? 0) > (overall?.difference.n ?? 0);
   const figure = byCharacters ? characters : overall;
@@ -139,12 +158,12 @@ function rougeRow(language: string, { questions, rougeL }: LanguageSummary): Hea
     {
       measure: byCharacters ? 'rougeLCharacters' : 'rougeL',
       language,
-      metric: byCharacters ? 'ROUGE-L by character' : 'ROUGE-L',
-      scale: 'overlap with the reference, 0 to 1; higher is better',
+      metric: words.say(byCharacters ? 'ROUGE-L by character' : 'ROUGE-L'),
+      scale: words.say('overlap with the reference, 0 to 1; higher is better'),
       better: 'higher',
       places: 3,
       questions,
-      denominators: ofQuestions(figure, questions),
+      denominators: ofQuestions(figure, questions, words),
     },
     figure,
   );
@@ -155,14 +174,18 @@ export const hasJudge = (rows: readonly HeadlineRow[]): boolean =>
   rows.some(({ measure, n }) => n > 0 && (measure === 'teacherLogprob' || measure === 'teacherScore'));
 
 /** The five figures of a row as text: n, before, after, difference, interval. */
-export function headlineFigures({ n, questions, before, after, difference, places }: HeadlineRow): string[] {
-  const mean = (value: number | undefined): string => (value === undefined ? 'none' : fixed(value, places));
+export function headlineFigures(
+  { n, questions, before, after, difference, places }: HeadlineRow,
+  words: Words = english,
+): string[] {
+  const none = words.say('none');
+  const mean = (value: number | undefined): string => (value === undefined ? none : fixed(value, places));
   return [
     `${n}/${questions}`,
     mean(before),
     mean(after),
-    difference === undefined ? 'none' : signed(difference.mean, places),
-    difference === undefined ? 'none' : interval(difference, places),
+    difference === undefined ? none : signed(difference.mean, places),
+    difference === undefined ? none : words.interval(difference, places),
   ];
 }
 

@@ -3,6 +3,7 @@
  * the page can. Each figure is thus worded once.
  */
 import type { Html } from './html.ts';
+import type { RowsLink } from './rows.ts';
 import type { Table } from './table.ts';
 
 export interface Chart {
@@ -10,8 +11,12 @@ export interface Chart {
   readonly svg: Html;
   /** What is drawn and over how many values. */
   readonly caption: string;
-  /** Whether the colors of before and after need a key. */
-  readonly legend?: boolean;
+  /** What each color stands for: a style class and its name. */
+  readonly legend?: readonly (readonly [kind: string, name: string])[];
+  /** Three fit side by side. */
+  readonly isSmall?: boolean;
+  /** Behind what is drawn. */
+  readonly rows?: RowsLink | undefined;
 }
 
 export type Block =
@@ -20,6 +25,8 @@ export type Block =
   /** A sentence the reader should not miss. */
   | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'table'; readonly table: Table }
+  /** Folded until it is opened. */
+  | { readonly kind: 'folded'; readonly summary: string; readonly blocks: readonly Block[] }
   | { readonly kind: 'charts'; readonly charts: readonly Chart[] }
   /** Folded until it is opened. */
   | { readonly kind: 'json'; readonly summary: string; readonly value: unknown };
@@ -36,3 +43,4 @@ export const text = (sentence: string): Block => ({ kind: 'text', text: sentence
 export const note = (sentence: string): Block => ({ kind: 'note', text: sentence });
 export const table = (content: Table): Block => ({ kind: 'table', table: content });
 export const charts = (...drawn: readonly Chart[]): Block => ({ kind: 'charts', charts: drawn });
+export const folded = (summary: string, blocks: readonly Block[]): Block => ({ kind: 'folded', summary, blocks });

@@ -2,117 +2,193 @@
 import type { DataStatistics } from '../data/statistics.ts';
 import { countBars, learningRateChart, lossChart, lossSeries } from './charts.ts';
 import { figureBlocks } from './data-figures.ts';
-import { count, dollars, duration, fixed, languageName, plural, share } from './format.ts';
+import { countCell, shareCell } from './figure-cells.ts';
+import { count, dollars, fixed } from './format.ts';
 import { type Block, charts, heading, note, type Part, table, text } from './part.ts';
 import { plainWithoutSecrets } from './plain.ts';
-import type { ReportInput, StageCost } from './report-input.ts';
+import type { ReportInput, StageCost, TrainingInput } from './report-input.ts';
+import type { RowsLink } from './rows.ts';
+import type { Cell, Table } from './table.ts';
+import type { Words } from './words.ts';
 
-export function trainingPart({ training }: ReportInput): Part {
+export function trainingPart(training: TrainingInput, words: Words, rows: RowsLink): Part {
+  const { say } = words;
   const { log } = training;
   const first = log[0];
   const last = log.at(-1);
   const head =
     first === undefined || last === undefined
-      ? note('The training log is empty: no curve can be drawn.')
+      ? note(say('The training log is empty: no curve can be drawn.'))
       : text(
-          `${plural(log.length, 'step')} over ${plural(new Set(log.map(({ epoch }) => epoch)).size, 'epoch')} in ${duration(training.seconds)}: ` +
-            `the loss of a step went from ${fixed(first.loss, 3)} to ${fixed(last.loss, 3)} nats per answer token.`,
+          say(
+            '{steps} over {epochs} in {time}: the loss of a step went from {first} to {last} nats per answer token.',
+            {
+              steps: words.plural(log.length, 'step'),
+              epochs: words.plural(new Set(log.map(({ epoch }) => epoch)).size, 'epoch'),
+              time: words.duration(training.seconds),
+              first: fixed(first.loss, 3),
+              last: fixed(last.loss, 3),
+            },
+          ),
         );
-  return { id: 'training', title: 'Training', blocks: [head, ...curves(training), table(trainingTable(training))] };
+  const blocks = [head, ...curves(training, words, rows), table(trainingTable(training, words, rows))];
+  return { id: 'training', title: say('Training'), blocks };
 }
 
-function curves({ log }: ReportInput['training']): Block[] {
+function curves({ log }: TrainingInput, words: Words, rows: RowsLink): Block[] {
   if (log.length === 0) return [];
+  const { say } = words;
   const { binSteps, windowSteps } = lossSeries(log);
-  const thin = binSteps > 1 ? `mean of ${binSteps} steps` : 'each step';
+  const thin = binSteps > 1 ? say('mean of {n} steps', { n: binSteps }) : say('each step');
   const skipped = log.filter(({ loss }) => !Number.isFinite(loss)).length;
+  const steps = words.plural(log.length, 'step');
   const caption = [
-    `${plural(log.length, 'step')}; each is the mean over the answer tokens of that step`,
-    ...(windowSteps > 1 ? [`thin: ${thin}, thick: mean of ${windowSteps} steps`] : []),
-    ...(skipped > 0 ? [`${plural(skipped, 'step')} without a finite loss not drawn`] : []),
-  ].join('; ');
+    say('{steps}; each is the mean over the answer tokens of that step', { steps }),
+    ...(windowSteps > 1 ? [say('thin: {thin}, thick: mean of {n} steps', { thin, n: windowSteps })] : []),
+    ...(skipped > 0 ? [say('{steps} without a finite loss not drawn', { steps: words.plural(skipped, 'step') })] : []),
+  ].join(say('; '));
   return [
     charts(
-      { title: 'Training loss by step', svg: lossChart(log), caption: `${caption}.` },
-      { title: 'Learning rate by step', svg: learningRateChart(log), caption: `${plural(log.length, 'step')}.` },
+      {
+        title: say('Training loss by step'),
+        svg: lossChart(log, words),
+        caption: say('{text}.', { text: caption }),
+        rows,
+      },
+      {
+        title: say('Learning rate by step'),
+        svg: learningRateChart(log, words),
+        caption: say('{text}.', { text: steps }),
+        rows,
+      },
     ),
   ];
 }
 
-function trainingTable(training: ReportInput['training']) {
+function trainingTable(training: TrainingInput, words: Words, link: RowsLink): Table {
+  const { say } = words;
   const { documents, dropped, cut, labelTokens, trainedTokens, seconds, parameters, dtype, log } = training;
-  const speed = seconds > 0 ? `${count(Math.round(trainedTokens / seconds))} tokens per second` : 'not measured';
+  const speed =
+    seconds > 0 ? say('{n} tokens per second', { n: count(Math.round(trainedTokens / seconds)) }) : say('not measured');
   const norms = log.map(({ gradNorm }) => gradNorm).filter((norm) => !Number.isNaN(norm));
   const gradients = norms.sort((a, b) => a - b);
-  const rows: [string, string][] = [
-    ['conversations trained on', count(documents)],
-    ['cut at the end of a turn', share(cut, documents)],
-    ['left out (too long, or no answer in them)', share(dropped, documents + dropped)],
-    ['tokens computed', count(trainedTokens)],
-    ['answer tokens (only they have a loss)', count(labelTokens)],
-    ['parameters', `${count(parameters)} in ${dtype}`],
-    ['time', `${duration(seconds)}, ${speed}`],
+  const of = say('{n} in {dtype}', { n: count(parameters), dtype });
+  const rows: [string, Cell][] = [
+    [say('conversations trained on'), countCell(documents, documents + dropped)],
+    [say('cut at the end of a turn'), shareCell(cut, documents, words)],
+    [say('left out (too long, or no answer in them)'), shareCell(dropped, documents + dropped, words)],
+    [say('tokens computed'), countCell(trainedTokens, null, link)],
+    [say('answer tokens (only they have a loss)'), countCell(labelTokens, trainedTokens, link)],
+    [say('parameters'), { text: of, figure: { value: parameters, n: null } }],
+    [say('time'), { text: `${words.duration(seconds)}${say(', ')}${speed}`, figure: { value: seconds, n: null } }],
   ];
   if (gradients.length > 0) {
     const middle = gradients[Math.floor((gradients.length - 1) / 2)]!;
-    rows.push([
-      'gradient norm',
-      `median ${fixed(middle, 2)}, greatest ${fixed(gradients.at(-1)!, 2)} of ${plural(gradients.length, 'step')}`,
-    ]);
+    const values = {
+      median: fixed(middle, 2),
+      greatest: fixed(gradients.at(-1)!, 2),
+      steps: words.plural(gradients.length, 'step'),
+    };
+    const shown = say('median {median}, greatest {greatest} of {steps}', values);
+    rows.push([say('gradient norm'), { text: shown, figure: { value: middle, n: gradients.length }, rows: link }]);
   }
-  return { caption: 'Training in figures', columns: [{ label: '' }, { label: '' }], rows };
+  return { caption: say('Training in figures'), columns: [{ label: '' }, { label: '' }], rows, isSettings: true };
 }
 
-export function dataPart({ data }: ReportInput): Part {
-  const blocks = data.length === 0 ? [note('No statistics of the data were given.')] : data.flatMap(dataBlocks);
-  return { id: 'data', title: 'Data', blocks };
+/** Links into the rows that were trained on; undefined where they are not at hand. */
+export type DataRowsOf = (filter: Readonly<Record<string, string>>) => RowsLink | undefined;
+
+export function dataPart({ data }: Pick<ReportInput, 'data'>, words: Words, rowsOf: DataRowsOf): Part {
+  const { say } = words;
+  // Rows know their teacher, not their set: sets of one teacher share their rows.
+  const blocks =
+    data.length === 0
+      ? [note(say('No statistics of the data were given.'))]
+      : data.flatMap((set) => dataBlocks(set, words, (filter) => rowsOf({ teacher: set.teacher, ...filter })));
+  return { id: 'data', title: say('Data'), blocks };
 }
 
-function dataBlocks(set: DataStatistics): Block[] {
+function dataBlocks(set: DataStatistics, words: Words, rowsOf: DataRowsOf): Block[] {
+  const { say } = words;
   const languages = byCount(set.byLanguage);
   const categories = byCount(set.byCategory);
-  const of = plural(set.rows, 'row');
-  const languageText = languages.map(([code, rows]) => `${languageName(code)} ${share(rows, set.rows)}`).join(', ');
+  const rows = words.plural(set.rows, 'row');
   const drawn = categories.slice(0, maxBars);
   const more = categories.length - drawn.length;
   return [
-    heading(`“${set.name}”`),
-    text(`${of}, answers by ${set.teacher}. Languages: ${languageText || 'not recorded'}.`),
-    ...(set.rows === 0 ? [] : [table(lengthTable(set))]),
+    heading(say('“{name}”', { name: set.name })),
+    text(say('{rows}, answers by {teacher}.', { rows, teacher: set.teacher })),
+    ...(set.rows === 0
+      ? []
+      : [table(languageTable(set, languages, words, rowsOf)), table(lengthTable(set, words, rowsOf({})))]),
     ...(drawn.length === 0
-      ? [text('Categories: not recorded.')]
+      ? [text(say('Categories: not recorded.'))]
       : [
           charts({
-            title: `Categories of “${set.name}”`,
-            svg: countBars('Rows by category', drawn),
-            caption: `${of}${more > 0 ? `; ${plural(more, 'smaller category')} not drawn` : ''}.`,
+            title: say('Categories of “{name}”', { name: set.name }),
+            svg: countBars(say('Rows by category'), drawn),
+            caption: say('{text}.', {
+              text: `${rows}${more > 0 ? say('; {n} not drawn', { n: words.plural(more, 'smaller category') }) : ''}`,
+            }),
+            rows: rowsOf({}),
           }),
         ]),
-    ...(set.figures ? figureBlocks(set.name, set.figures) : []),
-    rejectedBlock(set),
+    ...(set.figures ? figureBlocks(set.name, set.figures, words) : []),
+    rejectedBlock(set, words),
   ];
 }
 
 /** More bars than this are a wall; the rest is named by number. */
 const maxBars = 24;
 
-function lengthTable({ answerLength, rows }: DataStatistics) {
-  const { mean, median, p95, max } = answerLength;
+function languageTable(
+  set: DataStatistics,
+  languages: readonly (readonly [string, number])[],
+  words: Words,
+  rowsOf: DataRowsOf,
+): Table {
   return {
-    caption: `Length of the answers of ${plural(rows, 'row')} in words, of Chinese ones in characters`,
-    columns: ['mean', 'median', '95 % are at most', 'longest'].map((label) => ({ label, numeric: true })),
-    rows: [[fixed(mean, 1), count(median), count(p95), count(max)]],
+    caption: words.say('Rows of “{name}” by language', { name: set.name }),
+    columns: [{ label: words.say('language') }, { label: words.say('rows'), numeric: true }],
+    rows: languages.map(([code, rows]) => [
+      words.languageName(code),
+      shareCell(rows, set.rows, words, rowsOf({ language: code })),
+    ]),
   };
 }
 
-function rejectedBlock({ rejected, rows, name }: DataStatistics): Block {
+function lengthTable({ answerLength, rows, name }: DataStatistics, words: Words, link: RowsLink | undefined): Table {
+  const { say } = words;
+  const { mean, median, p95, max } = answerLength;
+  const cell = (value: number, shown: string) => ({ text: shown, figure: { value, n: rows }, rows: link });
+  return {
+    caption: say('Length of the answers of {rows} in words, of Chinese ones in characters', {
+      rows: words.plural(rows, 'row'),
+    }),
+    key: `lengths ${name}`,
+    columns: [
+      { label: '' },
+      ...[say('mean'), say('median'), say('95 % are at most'), say('longest')].map((label) => ({
+        label,
+        numeric: true,
+      })),
+    ],
+    rows: [
+      [say('answers'), cell(mean, fixed(mean, 1)), ...[median, p95, max].map((value) => cell(value, count(value)))],
+    ],
+  };
+}
+
+function rejectedBlock({ rejected, rows, name }: DataStatistics, words: Words): Block {
+  const { say } = words;
   const reasons = byCount(rejected);
   const away = reasons.reduce((sum, [, number]) => sum + number, 0);
-  if (away === 0) return text('Taken away: none.');
+  if (away === 0) return text(say('Taken away: none.'));
   return table({
-    caption: `Taken away from “${name}”: ${share(away, rows + away)}`,
-    columns: [{ label: 'reason' }, { label: 'rows', numeric: true }],
-    rows: reasons.map(([reason, number]) => [reason, share(number, rows + away)]),
+    caption: say('Taken away from “{name}”: {share}', { name, share: words.share(away, rows + away) }),
+    key: `rejected ${name}`,
+    columns: [{ label: say('reason') }, { label: say('rows'), numeric: true }],
+    rows: reasons.map(([reason, number]) => [reason, shareCell(number, rows + away, words)]),
   });
 }
 
@@ -121,11 +197,13 @@ function byCount(counts: Readonly<Record<string, number>>): [string, number][] {
   return Object.entries(counts).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
 }
 
-export function costsPart({ costs }: ReportInput): Part {
-  if (costs.length === 0) return { id: 'costs', title: 'Costs', blocks: [text('No teacher was called in this run.')] };
+export function costsPart({ costs }: Pick<ReportInput, 'costs'>, words: Words): Part {
+  const { say } = words;
+  const part = { id: 'costs', title: say('Costs') };
+  if (costs.length === 0) return { ...part, blocks: [text(say('No teacher was called in this run.'))] };
   const sum = (value: (cost: StageCost) => number): number => costs.reduce((total, cost) => total + value(cost), 0);
   const total: StageCost = {
-    stage: 'all stages',
+    stage: say('all stages'),
     calls: sum(({ calls }) => calls),
     inputTokens: sum(({ inputTokens }) => inputTokens),
     outputTokens: sum(({ outputTokens }) => outputTokens),
@@ -134,41 +212,58 @@ export function costsPart({ costs }: ReportInput): Part {
     inDoubtCalls: sum(({ inDoubtCalls }) => inDoubtCalls),
     inDoubtUsd: sum(({ inDoubtUsd }) => inDoubtUsd),
   };
-  const numeric = (label: string) => ({ label, numeric: true });
-  const columns = ['calls', 'tokens in', 'tokens out', 'cost', 'calls in doubt', 'in doubt, at most'];
+  const columns = [
+    say('calls'),
+    say('tokens in'),
+    say('tokens out'),
+    say('cost'),
+    say('calls in doubt'),
+    say('in doubt, at most'),
+  ];
   return {
-    id: 'costs',
-    title: 'Costs',
+    ...part,
     blocks: [
       table({
-        caption: 'Teacher calls in the ledger by stage, US dollars; a ledger shared by runs has the calls of all',
-        columns: [{ label: 'stage' }, ...columns.map(numeric)],
-        rows: (costs.length > 1 ? [...costs, total] : costs).map(costRow),
+        caption: say('Teacher calls in the ledger by stage, US dollars; a ledger shared by runs has the calls of all'),
+        columns: [{ label: say('stage') }, ...columns.map((label) => ({ label, numeric: true }))],
+        rows: (costs.length > 1 ? [...costs, total] : costs).map((cost) => costRow(cost, words)),
       }),
       text(
-        'In doubt: sent, but the answer was not stored before the run was interrupted. The teacher may have charged for these calls; they are counted at their upper bound.',
+        say(
+          'In doubt: sent, but the answer was not stored before the run was interrupted. The teacher may have charged for these calls; they are counted at their upper bound.',
+        ),
       ),
     ],
   };
 }
 
-function costRow(cost: StageCost): string[] {
+function costRow(cost: StageCost, words: Words): Cell[] {
   const { stage, calls, inputTokens, outputTokens, usd, unpricedCalls, inDoubtCalls, inDoubtUsd } = cost;
-  const counts = [calls, inputTokens, outputTokens].map(count);
-  const unknown = unpricedCalls > 0 ? ` and ${plural(unpricedCalls, 'call')} of unknown price` : '';
-  return [stage, ...counts, dollars(usd) + unknown, count(inDoubtCalls), dollars(inDoubtUsd)];
+  const unknown =
+    unpricedCalls > 0 ? words.say(' and {calls} of unknown price', { calls: words.plural(unpricedCalls, 'call') }) : '';
+  const money = (value: number, n: number, more = '') => ({ text: dollars(value) + more, figure: { value, n } });
+  return [
+    stage,
+    countCell(calls, null),
+    countCell(inputTokens, calls),
+    countCell(outputTokens, calls),
+    money(usd, calls, unknown),
+    countCell(inDoubtCalls, calls + inDoubtCalls),
+    money(inDoubtUsd, inDoubtCalls),
+  ];
 }
 
-export function configurationPart({ config, versions }: ReportInput): Part {
+export function configurationPart({ config, versions }: Pick<ReportInput, 'config' | 'versions'>, words: Words): Part {
+  const { say } = words;
   const rows = Object.entries(versions).map(([name, version]) => [name, version]);
   return {
     id: 'configuration',
-    title: 'Configuration and versions',
+    title: say('Configuration and versions'),
     blocks: [
-      { kind: 'json', summary: 'The resolved configuration of this run', value: plainWithoutSecrets(config) },
+      { kind: 'json', summary: say('The resolved configuration of this run'), value: plainWithoutSecrets(config) },
       rows.length === 0
-        ? text('Versions: not recorded.')
-        : table({ caption: 'Versions', columns: [{ label: '' }, { label: '' }], rows }),
+        ? text(say('Versions: not recorded.'))
+        : table({ caption: say('Versions'), columns: [{ label: '' }, { label: '' }], rows, isSettings: true }),
     ],
   };
 }

@@ -4,8 +4,9 @@
  */
 import type { EvaluationRow, JudgeScores, ModelAnswer } from '../evaluate/rows.ts';
 import type { ScoredAnswer } from '../evaluate/scorer.ts';
-import { fixed, languageName } from './format.ts';
+import { fixed } from './format.ts';
 import { type Html, html } from './html.ts';
+import type { Words } from './words.ts';
 
 export const sampleCount = 12;
 
@@ -44,26 +45,37 @@ function takeTurns<T>(queues: readonly (readonly T[])[]): T[] {
   return Array.from({ length: longest }, (_, i) => queues.flatMap((queue) => queue.slice(i, i + 1))).flat();
 }
 
-export function sampleHtml(row: EvaluationRow, number: number): Html {
+/** A student's answer under its own heading: `before` and `after` of one run, or `after` of several. */
+export interface SampleAnswer {
+  readonly kind: string;
+  readonly title: string;
+  readonly answer: ModelAnswer;
+}
+
+/** `number`: its place in the page's anchors. */
+export function sampleHtml(row: EvaluationRow, answers: readonly SampleAnswer[], number: number, words: Words): Html {
+  const { say } = words;
+  const shown = answers.map(({ kind, title, answer }) =>
+    answerHtml(kind, `${title}${ending(answer, words)}`, answer.text, row.language, words),
+  );
+  const meta = measures(row, words).map((measure) => html`<span>${measure}</span> `);
   return html`<article class="sample" id="row-${number}">
-<h3>${row.id} · ${languageName(row.language)} · ${row.category}</h3>
+<h3>${row.id} · ${words.languageName(row.language)} · ${row.category}</h3>
 <div class="words prompt" dir="auto" lang="${row.language}">${withCode(row.prompt)}</div>
 <div class="answers">
-${answerHtml('reference', 'Teacher’s reference', row.reference, row.language)}
-${answerHtml('before', `Student before${ending(row.before)}`, row.before.text, row.language)}
-${answerHtml('after', `Student after${ending(row.after)}`, row.after.text, row.language)}
+${answerHtml('reference', say('Teacher’s reference'), row.reference, row.language, words)}
+${shown}
 </div>
-<p class="meta">${measures(row).map((measure) => html`<span>${measure}</span> `)}</p>
-</article>
+${answers.some(({ kind }) => kind === 'before') ? html`<p class="meta">${meta}</p>\n` : ''}</article>
 `;
 }
 
-function answerHtml(side: string, title: string, answer: string, language: string): Html {
-  const words =
+function answerHtml(side: string, title: string, answer: string, language: string, { say }: Words): Html {
+  const shown =
     answer.trim() === ''
-      ? html`<div class="words empty">(empty answer)</div>`
+      ? html`<div class="words empty">${say('(empty answer)')}</div>`
       : html`<div class="words" dir="auto" lang="${language}">${withCode(answer)}</div>`;
-  return html`<section class="${side}"><h4>${title}</h4>${words}</section>`;
+  return html`<section class="${side}"><h4>${title}</h4>${shown}</section>\n`;
 }
 
 /** Fenced code in fixed-width letters, fences and all: an answer is shown as it is, not as Markdown would have it. */
@@ -73,34 +85,51 @@ function withCode(answer: string): Html[] {
 }
 
 /** An answer that ran into the length limit is not a whole answer: said where it stands. */
-function ending({ finishReason }: ModelAnswer): string {
+function ending({ finishReason }: ModelAnswer, { say }: Words): string {
   if (finishReason === 'stop') return '';
-  return finishReason === 'length' ? ' (cut off at the length limit)' : ` (ended: ${finishReason})`;
+  return finishReason === 'length'
+    ? say(' (cut off at the length limit)')
+    : say(' (ended: {reason})', { reason: finishReason });
 }
 
 /** Everything measured on one row, a sentence each. */
-export function measures(row: EvaluationRow): string[] {
+export function measures(row: EvaluationRow, words: Words): string[] {
+  const { say } = words;
   const { referenceBefore, referenceAfter, teacherBefore, teacherAfter } = row;
+  const change = (before: string, after: string) => ({ before, after });
   return [
-    `Loss of the reference ${lossOf(referenceBefore)} → ${lossOf(referenceAfter)} nats per token (${referenceAfter.tokens} tokens)`,
-    `ROUGE-L ${fixed(row.rougeBefore, 3)} → ${fixed(row.rougeAfter, 3)}`,
+    say('Loss of the reference {before} → {after} nats per token ({tokens} tokens)', {
+      ...change(lossOf(referenceBefore, words), lossOf(referenceAfter, words)),
+      tokens: referenceAfter.tokens,
+    }),
+    say('ROUGE-L {before} → {after}', change(fixed(row.rougeBefore, 3), fixed(row.rougeAfter, 3))),
     ...(teacherBefore === undefined && teacherAfter === undefined
       ? []
-      : [`Teacher’s log-probability per token ${perToken(teacherBefore)} → ${perToken(teacherAfter)}`]),
-    ...row.judge.map(
-      (scores, i) => `Teacher’s score, ${i === 0 ? 'before' : 'after'} shown first: ${scoresText(scores)}`,
+      : [
+          say(
+            'Teacher’s log-probability per token {before} → {after}',
+            change(perToken(teacherBefore, words), perToken(teacherAfter, words)),
+          ),
+        ]),
+    ...row.judge.map((scores, i) =>
+      say(i === 0 ? 'Teacher’s score, before shown first: {scores}' : 'Teacher’s score, after shown first: {scores}', {
+        scores: scoresText(scores, words),
+      }),
     ),
   ];
 }
 
-const lossOf = ({ sum, tokens }: ScoredAnswer): string => (tokens === 0 ? 'none' : fixed(-sum / tokens, 3));
+const lossOf = ({ sum, tokens }: ScoredAnswer, { say }: Words): string =>
+  tokens === 0 ? say('none') : fixed(-sum / tokens, 3);
 
-function perToken(answer: ScoredAnswer | undefined): string {
-  if (answer === undefined) return 'not given';
-  return answer.tokens === 0 ? 'none (0 tokens)' : `${fixed(answer.sum / answer.tokens, 3)} (${answer.tokens} tokens)`;
+function perToken(answer: ScoredAnswer | undefined, { say }: Words): string {
+  if (answer === undefined) return say('not given');
+  return answer.tokens === 0
+    ? say('none (0 tokens)')
+    : say('{value} ({tokens} tokens)', { value: fixed(answer.sum / answer.tokens, 3), tokens: answer.tokens });
 }
 
-function scoresText({ before, after }: JudgeScores): string {
-  if (before === undefined && after === undefined) return 'unreadable';
-  return `${before ?? 'unreadable'} → ${after ?? 'unreadable'}`;
+function scoresText({ before, after, problem }: JudgeScores, { say }: Words): string {
+  if (before === undefined && after === undefined) return say(problem?.kind ?? 'unreadable');
+  return `${before ?? say('unreadable')} → ${after ?? say('unreadable')}`;
 }

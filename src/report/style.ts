@@ -8,12 +8,18 @@ export const style = `
   color-scheme: light dark;
   --paper: #fdfdfb; --ink: #1d1f22; --soft: #5c6168; --line: #dcdedf; --panel: #f3f4f2;
   --before: #9aa1a9; --after: #1f6f8b; --good: #1b6b3a; --bad: #a5341f; --mark: #b7791f;
+  --win: #1f6f8b; --tie: #b9bec4; --lose: #a85a2b; --on-slice: #fff;
+  --series-1: #1f6f8b; --series-2: #c2703d; --series-3: #5b7f3a; --series-4: #7a5c99; --series-5: #a3862a; --series-6: #a34b62;
+  --removed: #f8dcd5; --added: #d3ebdb; --shade: rgb(20 24 28 / 0.45);
   --plot-background: transparent;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #16181b; --ink: #e6e7e8; --soft: #a0a6ad; --line: #34383d; --panel: #1f2226;
     --before: #757d86; --after: #5ab0cd; --good: #6fc48f; --bad: #ec8d78; --mark: #d9a650;
+    --win: #4c9dba; --tie: #5a6169; --lose: #d08a58; --on-slice: #101214;
+    --series-1: #5ab0cd; --series-2: #dd9562; --series-3: #93ba6c; --series-4: #b094d0; --series-5: #d3b95c; --series-6: #d88aa0;
+    --removed: #5a2b24; --added: #1f4a31; --shade: rgb(0 0 0 / 0.6);
   }
 }
 * { box-sizing: border-box; }
@@ -48,7 +54,16 @@ th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); white-space: nowrap; font-weight: 500; font-size: 0.85rem; vertical-align: bottom; }
 tbody th { font-weight: 500; min-width: 8.5rem; }
 .number { text-align: right; white-space: nowrap; }
+.repeated { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+tr:has(.repeated) > *, tr:has(+ tr .repeated) > * { border-bottom-color: transparent; }
+tr:has(.repeated):not(:has(+ tr .repeated)) > * { border-bottom-color: var(--line); }
+.short { white-space: nowrap; }
+th.differs::before { content: "≠ "; color: var(--mark); font-weight: 600; }
+a.rows { color: inherit; text-decoration: underline dotted var(--soft); text-underline-offset: 0.2em; }
+a.rows:hover, a.rows:focus-visible { color: var(--after); text-decoration-style: solid; }
 .headline table { width: 100%; }
+.headline.several table { width: auto; }
+.headline.several tbody th { min-width: 13rem; }
 .headline td, .headline th { padding-block: 0.65rem; }
 .headline .n, .headline .range { display: block; color: var(--soft); font-size: 0.85rem; font-weight: 400; }
 .headline td.number { font-size: 1.05rem; }
@@ -71,6 +86,21 @@ svg.chart text { white-space: pre; }
 .legend i { display: inline-block; width: 0.75em; height: 0.75em; margin-right: 0.4em; border-radius: 2px; }
 .legend .before { background: var(--before); }
 .legend .after { background: var(--after); }
+.legend .win, .slice.win { background: var(--win); fill: var(--win); }
+.legend .tie, .slice.tie { background: var(--tie); fill: var(--tie); }
+.legend .lose, .slice.lose { background: var(--lose); fill: var(--lose); }
+.legend .series-1 { background: var(--series-1); }
+.legend .series-2 { background: var(--series-2); }
+.legend .series-3 { background: var(--series-3); }
+.legend .series-4 { background: var(--series-4); }
+.legend .series-5 { background: var(--series-5); }
+.legend .series-6 { background: var(--series-6); }
+.legend .pale { opacity: 0.45; }
+.charts.small { grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); }
+svg.pie { max-width: 14rem; }
+.slice path, .slice circle { stroke: var(--paper); stroke-width: 1.5; }
+.slice text { fill: currentColor; font-size: 13px; }
+.slice.win .inside, .slice.lose .inside { fill: var(--on-slice); }
 
 .sample { margin: 1.25rem 0; padding: 1rem 1.1rem 1.1rem; border: 1px solid var(--line); border-radius: 6px; }
 .sample:target { border-color: var(--after); box-shadow: 0 0 0 1px var(--after); }
@@ -94,29 +124,88 @@ pre {
 }
 code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", monospace; font-size: 0.92em; }
 
+dialog.browser {
+  width: min(72rem, 100vw); height: min(100dvh, 100vh); max-width: none; max-height: none; margin: 0 0 0 auto; padding: 0;
+  border: 0; border-left: 1px solid var(--line); background: var(--paper); color: var(--ink); overflow-y: auto;
+  overscroll-behavior: contain;
+}
+dialog.browser::backdrop { background: var(--shade); }
+.browser .head {
+  position: sticky; top: 0; z-index: 1; padding: 1rem 1.25rem 0.75rem; background: var(--paper);
+  border-bottom: 1px solid var(--line);
+}
+.browser h2 { margin: 0 3rem 0 0; padding: 0; border: 0; font-size: 1.1rem; }
+.browser .counted { margin: 0.1rem 0 0.6rem; color: var(--soft); font-size: 0.875rem; }
+.browser button, .browser select, .browser input {
+  font: inherit; font-size: 0.875rem; color: inherit; background: var(--paper); border: 1px solid var(--line);
+  border-radius: 6px; padding: 0.35rem 0.6rem; max-width: 100%;
+}
+.browser button { cursor: pointer; }
+.browser button:hover { background: var(--panel); }
+.browser :is(button, select, input, summary):focus-visible { outline: 2px solid var(--after); outline-offset: 1px; }
+.browser .close { position: absolute; top: 0.8rem; right: 1rem; font-size: 1.2rem; line-height: 1; padding: 0.3rem 0.65rem; }
+.browser .tools { display: flex; flex-wrap: wrap; gap: 0.5rem 0.75rem; align-items: end; }
+.browser .tools input { flex: 1 1 14rem; }
+.browser .selects { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: end; }
+.browser .selects label span { display: block; font-size: 0.75rem; color: var(--soft); }
+.browser .selects select { max-width: 12rem; }
+.browser .chosen { border-color: var(--after); box-shadow: 0 0 0 1px var(--after); }
+.browser .chip { border-color: var(--after); color: var(--after); }
+.browser .list { padding: 0.5rem 1.25rem 1rem; }
+.browser .more { display: block; margin: 0 auto 2rem; }
+.browser .more[hidden] { display: none; }
+.browser .none { color: var(--soft); }
+.browser details.row { margin: 0; border-bottom: 1px solid var(--line); }
+.browser details.row > summary {
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 400; padding: 0.5rem 0; font-size: 0.925rem;
+}
+.browser details.row[open] > summary .begin { display: none; }
+.browser .mark {
+  display: inline-block; padding: 0 0.45em; margin-right: 0.1rem; border-radius: 1em; background: var(--panel);
+  color: var(--soft); font-size: 0.78rem;
+}
+.browser .begin { color: var(--soft); }
+.browser .body { padding: 0.25rem 0 1.25rem; }
+.browser .comparing { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center; margin: 0.9rem 0 0.25rem; font-size: 0.875rem; color: var(--soft); }
+.browser .comparing [aria-pressed="true"] { background: var(--after); border-color: var(--after); color: var(--paper); }
+.browser .comparing select { max-width: 14rem; }
+.browser .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: 1rem 1.25rem; margin-top: 0.75rem; }
+.browser .grid.two { grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); }
+.browser h4 { margin: 0 0 0.3rem; padding-top: 0.4rem; border-top: 3px solid var(--line); font-size: 0.85rem; }
+.browser .words { font-size: 0.925rem; }
+.browser del { background: var(--removed); text-decoration: line-through; text-decoration-thickness: 1px; border-radius: 2px; }
+.browser ins { background: var(--added); text-decoration: none; border-radius: 2px; }
+.browser dl { display: flex; flex-wrap: wrap; gap: 0.25rem 1.5rem; margin: 0.9rem 0 0; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
+.browser dl div { display: flex; gap: 0.5em; }
+.browser dt { color: var(--soft); }
+.browser dd { margin: 0; }
+
 @media (max-width: 46rem) {
   .answers { grid-template-columns: minmax(0, 1fr); }
 }
 @media (max-width: 40rem) {
   h1 { font-size: 1.6rem; margin-top: 2rem; }
-  .headline thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .headline table, .headline tbody { display: block; }
-  .headline tr { display: grid; grid-template-columns: 1fr 1fr; padding: 0.8rem 0; border-bottom: 1px solid var(--line); }
-  .headline th, .headline td { border: 0; padding: 0.15rem 0; text-align: left; }
-  .headline th { grid-column: 1 / -1; }
-  .headline td::before { content: attr(data-label); display: block; font-size: 0.8rem; color: var(--soft); }
-  .headline th { font-weight: 600; padding-bottom: 0.4rem; }
-  .headline td.empty::before { content: none; }
+  .headline:not(.several) thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .headline:not(.several) table, .headline:not(.several) tbody { display: block; }
+  .headline:not(.several) tr { display: grid; grid-template-columns: 1fr 1fr; padding: 0.8rem 0; border-bottom: 1px solid var(--line); }
+  .headline:not(.several) th, .headline:not(.several) td { border: 0; padding: 0.15rem 0; text-align: left; }
+  .headline:not(.several) th { grid-column: 1 / -1; }
+  .headline:not(.several) td::before { content: attr(data-label); display: block; font-size: 0.8rem; color: var(--soft); }
+  .headline:not(.several) th { font-weight: 600; padding-bottom: 0.4rem; }
+  .headline:not(.several) td.empty::before { content: none; }
 }
 @media print {
   :root {
     --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --panel: #f4f4f4;
     --before: #9aa1a9; --after: #1f6f8b; --good: #1b6b3a; --bad: #a5341f; --mark: #b7791f;
+    --win: #1f6f8b; --tie: #b9bec4; --lose: #a85a2b; --on-slice: #fff;
+    --series-1: #1f6f8b; --series-2: #c2703d; --series-3: #5b7f3a; --series-4: #7a5c99; --series-5: #a3862a; --series-6: #a34b62;
     color-scheme: light;
   }
   html { font-size: 9.5pt; }
   body { padding: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  nav { display: none; }
+  nav, dialog.browser { display: none; }
+  a.rows { text-decoration: none; }
   h1 { margin-top: 0; }
   h2, h3 { break-after: avoid; }
   .sample, figure, tr, .provenance { break-inside: avoid; }

@@ -7,6 +7,7 @@ import { lengthBars } from '../../src/report/charts.ts';
 import { figureBlocks } from '../../src/report/data-figures.ts';
 import { statisticsPage } from '../../src/report/statistics-page.ts';
 import { statisticsRows } from '../../src/report/statistics-table.ts';
+import { type Cell, cellText } from '../../src/report/table.ts';
 
 function tallied(texts: readonly (readonly [instruction: string, output: string])[]): SetTally {
   const set = new SetTally({ verbNouns: ['instructions'] });
@@ -43,7 +44,7 @@ describe('what is drawn of a data set', () => {
     const [charts, text, table] = blocks as unknown as [
       { charts: { title: string; caption: string }[] },
       { text: string },
-      { table: { rows: string[][] } },
+      { table: { rows: Cell[][] } },
     ];
     expect(charts.charts.map(({ caption }) => caption)).toEqual([
       '3 answers.',
@@ -53,7 +54,7 @@ describe('what is drawn of a data set', () => {
       'Of 3 instructions in English, 3 of 3 (100.0 %) have a root verb and 3 of 3 (100.0 %) a noun object of it: ' +
         '2 different pairs of 2 verbs, 0 of them more than ten times.',
     );
-    expect(table.table.rows).toEqual([
+    expect(table.table.rows.map((row) => row.map(cellText))).toEqual([
       ['write', '2', 'poem 2'],
       ['name', '1', 'river 1'],
     ]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EvaluationRow } from '../../src/evaluate/rows.ts';
 import { sampleHtml, splitSamples } from '../../src/report/samples.ts';
+import { english } from '../../src/report/words.ts';
 import { makeInput } from './fixture.ts';
 
 const { rows } = makeInput().evaluation;
@@ -31,6 +32,11 @@ describe('splitSamples', () => {
   });
 });
 
+const answersOf = ({ before, after }: EvaluationRow) => [
+  { kind: 'before', title: 'Student before', answer: before },
+  { kind: 'after', title: 'Student after', answer: after },
+];
+
 describe('sampleHtml', () => {
   it('says where an answer is empty, cut off or unreadable', () => {
     const row: EvaluationRow = {
@@ -41,7 +47,7 @@ describe('sampleHtml', () => {
         { before: 3, after: 7, raw: '7 3', call: 'b' },
       ],
     };
-    const { markup } = sampleHtml(row, 1);
+    const { markup } = sampleHtml(row, answersOf(row), 1, english);
     expect(markup).toContain('Student before (cut off at the length limit)');
     expect(markup).toContain('(empty answer)');
     expect(markup).toContain('before shown first: unreadable');
@@ -50,7 +56,8 @@ describe('sampleHtml', () => {
 
   it('sets fenced code apart without changing a character', () => {
     const text = 'Use this:\n```js\nlet a = `<b>`;\n```\nDone.\n```\nopen end';
-    const { markup } = sampleHtml({ ...first, after: { text, finishReason: 'stop' } }, 1);
+    const row = { ...first, after: { text, finishReason: 'stop' } };
+    const { markup } = sampleHtml(row, answersOf(row), 1, english);
     expect(markup).toContain(
       'Use this:\n<code>```js\nlet a = `&lt;b&gt;`;\n```</code>\nDone.\n<code>```\nopen end</code></div>',
     );

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,26 +7,27 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { type EvaluationSummary, summarize } from '../../src/evaluate/summary.ts';
 import { headlineFigures, headlineRows } from '../../src/report/headline.ts';
 import type { ReportInput } from '../../src/report/report-input.ts';
-import { reportFiles, writeReport } from '../../src/report/write-report.ts';
+import { reportFiles, reportOfRun, writeReport } from '../../src/report/write-report.ts';
 import { makeInput, makeNewInput } from './fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'report-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Written {
-  readonly page: string;
-  readonly markdown: string;
-  readonly json: string;
-}
+type Written = Readonly<Record<keyof typeof reportFiles, string>>;
 
 function written(input: ReportInput): Written {
-  writeReport(folder, input);
+  writeReport(folder, reportOfRun(input));
   const read = (name: keyof typeof reportFiles) => readFileSync(join(folder, reportFiles[name]), 'utf8');
-  return { page: read('page'), markdown: read('markdown'), json: read('json') };
+  return { page: read('page'), markdown: read('markdown'), json: read('json'), csv: read('csv') };
 }
 
 const documentOf = ({ page }: Written) => parseHTML(page).document;
-const textOf = (report: Written) => documentOf(report).querySelector('body')!.textContent.replace(/\s+/g, ' ');
+/** What is read without opening rows. */
+const textOf = (report: Written) =>
+  ['header', 'main', 'footer']
+    .map((name) => documentOf(report).querySelector(name)!.textContent)
+    .join(' ')
+    .replace(/\s+/g, ' ');
 
 const script = `</textarea></style><script src="https://evil.example/x.js"></script><img src=x onerror="alert('1')">`;
 const hostile = `${script} " ' \`\`\`\` | **bold** [link](https://evil.example) url(https://evil.example)`;
@@ -81,16 +83,26 @@ function hostileInput(): ReportInput {
   };
 }
 
-/** What a browser could run, follow or fetch. */
+const hashOf = (content: string) => `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
+
+/** What a browser could run, follow or fetch: the one script that the policy names by its hash, and nothing of the data's. */
 function expectInert(report: Written): void {
   const document = documentOf(report);
-  expect([...document.querySelectorAll('script, link, img, iframe, object, embed, base, form, use, image')]).toEqual(
-    [],
+  expect([...document.querySelectorAll('link, img, iframe, object, embed, base, form, use, image')]).toEqual([]);
+  const scripts = [...document.querySelectorAll('script')];
+  for (const { attributes } of scripts) expect([...attributes].map(({ name }) => name).join()).toMatch(/^(|type,id)$/);
+  const run = scripts.filter((script) => script.getAttribute('type') !== 'application/json');
+  expect(run).toHaveLength(1);
+  const policy = document.querySelector('meta[http-equiv]')!.getAttribute('content')!;
+  const between = (tag: string) => report.page.split(`<${tag}>`).at(-1)!.split(`</${tag}>`)[0]!;
+  expect(policy).toBe(
+    `default-src 'none'; script-src ${hashOf(between('script'))}; style-src ${hashOf(between('style'))}; ` +
+      "img-src data:; base-uri 'none'; form-action 'none'",
   );
   for (const element of document.querySelectorAll('*')) {
     for (const { name, value } of [...element.attributes]) {
       expect(name, `<${element.localName} ${name}>`).not.toMatch(/^on|^src|^xlink|^action|^style$/);
-      if (name === 'href') expect(value).toMatch(/^#[a-z]+$/);
+      if (name === 'href') expect(value).toMatch(/^#[a-z]+$|^#rows=[\w-]+(&[\w-]+=[\w%.!~*()-]*)*$/);
       if (/^fill$|^stroke$|^filter$|^mask$|^clip-path$/.test(name)) expect(value).not.toContain('url(');
     }
   }
@@ -103,12 +115,6 @@ describe('the page', () => {
   it('is one file that fetches nothing, under a policy that would not let it', () => {
     const report = written(makeInput());
     expectInert(report);
-    expect(report.page).toContain(
-      `<meta http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;; style-src &#39;unsafe-inline&#39;; img-src data:">`,
-    );
-    expect(documentOf(report).querySelector('meta[http-equiv]')!.getAttribute('content')).toBe(
-      "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
-    );
     expect(report.page).toMatch(/^<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">/);
     expect(report.page.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:\/\//);
   });
@@ -116,9 +122,10 @@ describe('the page', () => {
   it('shows hostile text from every field and runs none of it', () => {
     const report = written(hostileInput());
     expectInert(report);
-    expect(report.page).not.toContain('<script');
+    expect(report.page).not.toContain('<script src');
+    expect(report.page).not.toMatch(/<\/textarea><\/style>/);
     const answers = [...documentOf(report).querySelectorAll('.answers .before .words')];
-    expect(answers).toHaveLength(18);
+    expect(answers).toHaveLength(12);
     for (const { textContent } of answers) expect(textContent).toBe(hostile);
     expect(documentOf(report).querySelector('h1')!.textContent).toBe(hostile);
   });
@@ -127,12 +134,19 @@ describe('the page', () => {
     const document = documentOf(written(makeInput()));
     const links = [...document.querySelectorAll('a')].map((link) => link.getAttribute('href')!);
     expect(links.length).toBeGreaterThan(10);
-    for (const link of links) expect(document.querySelector(`[id="${link.slice(1)}"]`), link).not.toBeNull();
+    const sets = (JSON.parse(document.getElementById('row-sets')!.textContent!) as { id: string }[]).map(
+      ({ id }) => id,
+    );
+    for (const link of links) {
+      const set = /^#rows=([\w-]+)/.exec(link)?.[1];
+      if (set === undefined) expect(document.querySelector(`[id="${link.slice(1)}"]`), link).not.toBeNull();
+      else expect(sets, link).toContain(set);
+    }
     const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('has every sentence on who taught whom before any figure, and every question once', () => {
+  it('has every sentence on who taught whom before any figure, and every question among the rows', () => {
     const input = makeInput();
     const report = written(input);
     for (const sentence of input.provenance) {
@@ -140,8 +154,11 @@ describe('the page', () => {
       expect(report.page.indexOf(sentence)).toBeLessThan(report.page.indexOf('<main>'));
     }
     const samples = [...documentOf(report).querySelectorAll('.sample')];
-    expect(samples).toHaveLength(84);
-    expect(samples.filter((sample) => sample.closest('details') === null)).toHaveLength(12);
+    expect(samples).toHaveLength(12);
+    const rows = JSON.parse(documentOf(report).getElementById('rows-run-1-questions')!.textContent!) as {
+      id: string;
+    }[];
+    expect(rows.map(({ id }) => id)).toEqual(input.evaluation.rows.map(({ id }) => id));
   });
 
   it('carries the same headline figures as Markdown', () => {
@@ -159,10 +176,16 @@ describe('the page', () => {
   });
 });
 
+const inputOf = ({ json }: Written) => (JSON.parse(json) as { sources: ReportInput[] }).sources[0]!;
+
 describe('report.json', () => {
   it('holds all figures and rows unrounded, and the headline', () => {
     const input = makeInput();
-    const json = JSON.parse(written(input).json) as Record<string, unknown>;
+    const { format, sources } = JSON.parse(written(input).json) as {
+      format: string;
+      sources: Record<string, unknown>[];
+    };
+    const json = sources[0]!;
     const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
     const { evaluation, training, costs, data, config } = json;
     expect({ evaluation, training, costs, data, config }).toEqual(
@@ -175,24 +198,24 @@ describe('report.json', () => {
       }),
     );
     expect(json['headline']).toEqual(throughJson(headlineRows(input.evaluation.summary)));
-    expect(json['format']).toBe('understudy-report/1');
+    expect(format).toBe('understudy-report/2');
   });
 
   it('names numbers that JSON does not know, and leaves out what was not measured', () => {
     const input = makeInput({ english: 1, chinese: 0, judged: false, steps: 2 });
     const log = input.training.log.map((row) => ({ ...row, gradNorm: Number.POSITIVE_INFINITY, loss: Number.NaN }));
     const report = written({ ...input, training: { ...input.training, log } });
-    const json = JSON.parse(report.json) as ReportInput;
+    const json = inputOf(report);
     expect(json.training.log[0]).toMatchObject({ gradNorm: 'Infinity', loss: 'NaN' });
     expect(Object.keys(json.evaluation.rows[0]!)).not.toContain('teacherBefore');
     expect(textOf(report)).toContain('2 steps without a finite loss not drawn');
   });
 
-  it('loses credentials in the configuration, in all three files', () => {
+  it('loses credentials in the configuration, in all files', () => {
     const config = { teacher: { apiKey: 'abcdef123456', nested: ['sk-abcdefghijklmnop'], model: 'm' } };
     const report = written({ ...makeInput({ english: 1, chinese: 0 }), config });
     for (const text of Object.values(report)) expect(text).not.toMatch(/abcdef123456|abcdefghijklmnop/);
-    expect((JSON.parse(report.json) as { config: unknown }).config).toEqual({
+    expect(inputOf(report).config).toEqual({
       teacher: { apiKey: '[redacted]', nested: ['sk-[redacted]'], model: 'm' },
     });
   });
@@ -253,11 +276,11 @@ describe('writeReport', () => {
 
   it('leaves other files alone, and the older report where the new one cannot be made', () => {
     const older = written(makeInput({ english: 6, chinese: 0 }));
-    writeFileSync(join(folder, 'report', 'notes.txt'), 'mine');
+    writeFileSync(join(folder, 'notes.txt'), 'mine');
     const { evaluation, ...input } = makeInput();
     const broken = { ...input, evaluation: { ...evaluation, rows: [{}] } } as unknown as ReportInput;
-    expect(() => writeReport(folder, broken)).toThrow(TypeError);
+    expect(() => writeReport(folder, reportOfRun(broken))).toThrow(TypeError);
     expect(readFileSync(join(folder, reportFiles.page), 'utf8')).toBe(older.page);
-    expect(readdirSync(join(folder, 'report')).sort()).toEqual(['index.html', 'notes.txt', 'report.json', 'report.md']);
+    expect(readdirSync(folder).sort()).toEqual(['figures.csv', 'index.html', 'notes.txt', 'report.json', 'report.md']);
   });
 });

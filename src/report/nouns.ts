@@ -1,0 +1,20 @@
+/** What is counted: English plural, and Chinese with its measure word. */
+export const nouns = {
+  answer: ['answers', '{n} 个回答'],
+  call: ['calls', '{n} 次调用'],
+  comparison: ['comparisons', '{n} 次比较'],
+  conversation: ['conversations', '{n} 段对话'],
+  'different pair': ['different pairs', '{n} 种不同搭配'],
+  epoch: ['epochs', '{n} 轮'],
+  item: ['items', '{n} 个条目'],
+  pair: ['pairs', '{n} 种搭配'],
+  question: ['questions', '{n} 个问题'],
+  rater: ['raters', '{n} 位评审'],
+  'reference token': ['reference tokens', '{n} 个参考答案词元'],
+  row: ['rows', '{n} 行'],
+  'smaller category': ['smaller categories', '{n} 个较小的类别'],
+  step: ['steps', '{n} 步'],
+  text: ['texts', '{n} 段文本'],
+  verb: ['verbs', '{n} 个动词'],
+  vote: ['votes', '{n} 张票'],
+} as const satisfies Readonly<Record<string, readonly [plural: string, chinese: string]>>;
