@@ -90,7 +90,7 @@ describe('decode', () => {
     );
     for (const [i, { ids: full }] of free.entries()) {
       const at = full.indexOf(stop);
-      expect(stopped[i]).toEqual(at < 0 ? free[i] : { ids: full.slice(0, at), finishReason: 'stop' });
+      expect(stopped[i]).toEqual(at < 0 ? free[i] : { ids: full.slice(0, at), finishReason: 'stop', stopToken: stop });
     }
     const called = await decode(
       decoder,
