@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { run } from '../../recipes/sft.ts';
-import type { TrainingEvent } from '../../recipes/training.ts';
 import { type SftConfig, sftSchema } from '../../recipes/sft-config.ts';
+import type { TrainingEvent } from '../../recipes/training.ts';
 import { readHeader } from '../../src/torch/safetensors.ts';
 import { liveTensors } from '../../src/torch/tensor.ts';
 
