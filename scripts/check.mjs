@@ -1,6 +1,6 @@
 /**
  * `npm run check`: everything that can be said of the sources in about a minute, one line a check; the output of a
- * check appears only where it fails. All are run even if one fails.
+ * check appears only where it fails. All are run even if one fails. `--without-tests`: where all of test/ is run anyway.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -27,7 +27,7 @@ const checks = [
   ['biome', [tool('@biomejs', 'biome', 'bin', 'biome'), 'check', '.']],
   ['layers', ['scripts/check-layers.mjs']],
   ['native signatures', ['scripts/check-signatures.mjs']],
-  ['unit tests', unitTestArguments()],
+  ...(process.argv.includes('--without-tests') ? [] : [['unit tests', unitTestArguments()]]),
 ];
 
 function runCheck([title, args]) {
