@@ -12,23 +12,16 @@ import { join } from 'node:path';
 import { writeJsonAtomic } from '../src/base/atomic.ts';
 import { sha256 } from '../src/base/hash.ts';
 import { readJson } from '../src/base/jsonl.ts';
-import {
-  type AnswerGroup,
-  encodeGroups,
-  type GroupReceipt,
-  type GroupStep,
-  planGroups,
-} from '../src/data/answer-groups.ts';
-import { readPreferences } from '../src/data/formats.ts';
-import { holdOut, type TokenDocument } from '../src/data/pack.ts';
+import type { AnswerGroup, GroupReceipt, GroupStep } from '../src/data/answer-groups.ts';
+import type { TokenDocument } from '../src/data/pack.ts';
 import { answerLogprobs } from '../src/infer/logprobs.ts';
 import { loadModel } from '../src/local/loaded-model.ts';
 import { type AnswerSum, type PreferenceSettings, preferenceLoss } from '../src/loss/preference.ts';
 import type { Decoder } from '../src/model/decoder.ts';
+import { splitByDocument } from '../src/text/labels.ts';
 import type { Executor } from '../src/train/executor.ts';
-import { refuseNothingToRank } from './comparison-input.ts';
-import type { DpoConfig } from './dpo-config.ts';
-import { preferenceSettings } from './dpo-config.ts';
+import { documentsOf, planComparisons, promptsOf } from './comparisons.ts';
+import { type DpoConfig, preferenceSettings } from './dpo-config.ts';
 import { modelContent } from './local-models.ts';
 import { checkOutput } from './sft-input.ts';
 import {
@@ -51,28 +44,18 @@ const referenceFile = 'reference-logprobs.json';
 
 export const run = (config: DpoConfig, context: TrainingContext): Promise<DpoResult> =>
   inFolder(config, context, async () => {
-    const note = (text: string) => context.emit({ kind: 'note', text });
     checkOutput(config.output);
     const settings = preferenceSettings(config);
 
-    // Comparisons become groups of documents, a prompt's answers together.
-    const preferences = config.data.flatMap((file) => readPreferences(file));
     const loaded = loadModel(config.model, { dtype: loadingDtype(config), template: config.template });
-    const { groups, receipt } = encodeGroups(preferences, loaded.tokenizer, loaded.template, config.maxTokens);
-    refuseNothingToRank(config, receipt);
-    const { training, heldOut } = holdOut(groups, config.evalShare, config.seed);
-    const steps = planGroups(training, config);
-    for (const { message } of receipt.dropped.slice(0, 5)) note(message);
-    note(
-      `${receipt.kept} of ${receipt.prompts} prompts kept, with ${receipt.pairs} pairs (${receipt.ties} ties say nothing), ` +
-        `${heldOut.length} prompts held out, ${steps.length} steps`,
-    );
+    const compared = planComparisons(config, loaded, context);
+    const { groups, heldOut, receipt } = compared;
 
     const reference = config.loss === 'simpo' ? undefined : await referenceSums(config, groups, context);
     const lesson: Lesson<GroupStep> = {
       resultFile: 'dpo.json',
-      learned: groups.map(({ documents, pairs }) => [documents.map(({ ids }) => ids), pairs]),
-      steps,
+      learned: compared.learned,
+      steps: compared.steps,
       begin: (executor, step) => preferring(settings, reference, executor, step),
       ...(heldOut.length > 0 && {
         heldOut: {
@@ -90,7 +73,7 @@ async function referenceSums(
   groups: readonly AnswerGroup[],
   { signal, emit }: TrainingContext,
 ): Promise<ReadonlyMap<string, AnswerSum>> {
-  const documents = groups.flatMap((group) => group.documents);
+  const documents = documentsOf(groups);
   const of = sha256({ model: await modelContent(config.model), documents: documents.map(({ ids }) => ids) });
   const file = join(config.output, referenceFile);
   const kept = existsSync(file) ? (readJson(file) as { of: string; sums: AnswerSum[] }) : undefined;
@@ -111,7 +94,7 @@ function preferring(
   executor: Executor,
   { parts }: GroupStep,
 ): StepLearning<GroupStep['parts'][number]> {
-  const prompts = parts.reduce((sum, { groups }) => sum + groups.length, 0);
+  const prompts = promptsOf(parts);
   const seen = new PreferenceFigures(settings, reference);
   return {
     learn({ pack, groups }, gradients, onReady, dropout) {
@@ -129,11 +112,9 @@ function preferring(
 
 /** Of each document, from the log-probabilities of all their tokens. */
 function sumsOf(documents: readonly TokenDocument[], logprobs: Float64Array): AnswerSum[] {
-  let at = 0;
-  return documents.map(({ labelTokens: tokens }) => {
-    const own = logprobs.subarray(at, at + tokens);
-    at += tokens;
-    return { sum: own.reduce((sum, logprob) => sum + logprob, 0), tokens };
+  const counts = documents.map(({ labelTokens }) => labelTokens);
+  return splitByDocument(logprobs, counts).map((own) => {
+    return { sum: own.reduce((sum, logprob) => sum + logprob, 0), tokens: own.length };
   });
 }
 
@@ -143,14 +124,10 @@ async function preferenceOn(
   groups: readonly AnswerGroup[],
   decoder: Decoder,
 ): Promise<Measured> {
-  const sums = await answerLogprobs(
-    decoder,
-    groups.flatMap(({ documents }) => documents),
-  );
+  const sums = await answerLogprobs(decoder, documentsOf(groups));
   const seen = new PreferenceFigures(settings, reference);
   seen.add(sums, groups, 1 / groups.length);
-  const { loss, metrics } = seen.measured();
-  return { loss, metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval/${name}`, value])) };
+  return seen.measured();
 }
 
 /** By TRL's names. */

@@ -12,15 +12,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../src/base/atomic.ts';
 import { ConfigError } from '../src/base/errors.ts';
 import { toJsonl } from '../src/base/jsonl.ts';
-import {
-  type AnswerGroup,
-  encodeGroups,
-  type GroupReceipt,
-  type GroupStep,
-  planGroups,
-} from '../src/data/answer-groups.ts';
-import { readPreferences } from '../src/data/formats.ts';
-import { holdOut, type TokenDocument } from '../src/data/pack.ts';
+import type { AnswerGroup, GroupReceipt, GroupStep } from '../src/data/answer-groups.ts';
 import type { RewardedGroup } from '../src/evaluate/reward-card.ts';
 import { rewardsOf } from '../src/infer/rewards.ts';
 import { type LoadedModel, loadModel } from '../src/local/loaded-model.ts';
@@ -29,7 +21,7 @@ import type { Decoder } from '../src/model/decoder.ts';
 import { asRewardModel, freshHead } from '../src/model/reward-head.ts';
 import { lastPositions } from '../src/text/labels.ts';
 import type { Executor } from '../src/train/executor.ts';
-import { refuseNothingToRank } from './comparison-input.ts';
+import { documentsOf, planComparisons, promptsOf } from './comparisons.ts';
 import { cardFile, heldOutFile, writeCard } from './reward-card.ts';
 import type { RewardConfig } from './reward-config.ts';
 import { checkOutput } from './sft-input.ts';
@@ -51,25 +43,13 @@ export interface RewardResult extends TrainingResult {
   readonly heldOutFile?: string;
 }
 
-export { heldOutFile };
-
 export const run = (config: RewardConfig, context: TrainingContext): Promise<RewardResult> =>
   inFolder(config, context, async () => {
-    const note = (text: string) => context.emit({ kind: 'note', text });
     checkOutput(config.output);
 
-    // Comparisons become groups of documents, a prompt's answers together.
-    const preferences = config.data.flatMap((file) => readPreferences(file));
     const loaded = loadModel(config.model, { dtype: loadingDtype(config), template: config.template, scores: 'any' });
-    const { groups, receipt } = encodeGroups(preferences, loaded.tokenizer, loaded.template, config.maxTokens);
-    refuseNothingToRank(config, receipt);
-    const { training, heldOut } = holdOut(groups, config.evalShare, config.seed);
-    const steps = planGroups(training, config);
-    for (const { message } of receipt.dropped.slice(0, 5)) note(message);
-    note(
-      `${receipt.kept} of ${receipt.prompts} prompts kept, with ${receipt.pairs} pairs (${receipt.ties} ties say nothing), ` +
-        `${heldOut.length} prompts held out, ${steps.length} steps`,
-    );
+    const compared = planComparisons(config, loaded, context);
+    const { groups, heldOut, receipt } = compared;
 
     const model = {
       ...loaded,
@@ -79,8 +59,8 @@ export const run = (config: RewardConfig, context: TrainingContext): Promise<Rew
     let last: readonly number[] | undefined;
     const lesson: Lesson<GroupStep> = {
       resultFile: 'reward.json',
-      learned: groups.map(({ documents, pairs }) => [documents.map(({ ids }) => ids), pairs]),
-      steps,
+      learned: compared.learned,
+      steps: compared.steps,
       begin: (executor, step) => ranking(config, executor, step),
       ...(heldOut.length > 0 && {
         heldOut: {
@@ -109,7 +89,7 @@ function ranking(
   executor: Executor,
   { parts }: GroupStep,
 ): StepLearning<GroupStep['parts'][number]> {
-  const prompts = parts.reduce((sum, { groups }) => sum + groups.length, 0);
+  const prompts = promptsOf(parts);
   const seen = new RankingFigures();
   return {
     learn({ pack, groups }, gradients, onReady, dropout) {
@@ -122,13 +102,10 @@ function ranking(
   };
 }
 
-const documentsOf = (groups: readonly AnswerGroup[]): TokenDocument[] => groups.flatMap(({ documents }) => documents);
-
 function rankingOn(config: RewardConfig, groups: readonly AnswerGroup[], rewards: readonly number[]): Measured {
   const seen = new RankingFigures();
   seen.add(rewards, groups, config, 1 / groups.length);
-  const { loss, metrics } = seen.measured();
-  return { loss, metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval/${name}`, value])) };
+  return seen.measured();
 }
 
 /** By TRL's names. */

@@ -16,16 +16,15 @@ import { addFilesAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
 import { throwIfAborted, WorkError } from '../src/base/errors.ts';
 import type { Message } from '../src/base/message.ts';
 import { Rng } from '../src/base/rng.ts';
-import { fillRuns, type TokenDocument } from '../src/data/pack.ts';
+import { fillRuns } from '../src/data/pack.ts';
 import { decode } from '../src/infer/decode.ts';
 import { labelLogprobs } from '../src/infer/logprobs.ts';
 import { loadModel, resolveDtype } from '../src/local/loaded-model.ts';
-import { gae, groupAdvantages, whiten } from '../src/loss/advantages.ts';
-import { adaptedBeta, clippedTerm, klEstimators, tokenWeights, valueTerm } from '../src/loss/policy.ts';
+import { adaptedBeta, tokenWeights } from '../src/loss/policy.ts';
 import { scalarHeadName } from '../src/model/config.ts';
 import { Decoder } from '../src/model/decoder.ts';
 import { encodePrompt } from '../src/text/chat-template.ts';
-import { labelPositions } from '../src/text/labels.ts';
+import { labelPositions, splitByDocument } from '../src/text/labels.ts';
 import { zeros } from '../src/torch/ops.ts';
 import { sourceOf } from '../src/torch/safetensors.ts';
 import { keep, scope } from '../src/torch/tensor.ts';
@@ -37,13 +36,14 @@ import {
   type TrainerState,
 } from '../src/train/checkpoint.ts';
 import { Gradients } from '../src/train/gradients.ts';
-import { currentNumerics, numericsDifference } from '../src/train/numerics.ts';
+import { currentNumerics } from '../src/train/numerics.ts';
 import { AdamW } from '../src/train/optimizer.ts';
 import { learningRateAt } from '../src/train/schedule.ts';
 import { Update } from '../src/train/update.ts';
 import { modelContent } from './local-models.ts';
 import { type RewardSource, type RlConfig, trainingConfigOf } from './rl-config.ts';
 import { type RlFigures, RlMeter } from './rl-figures.ts';
+import { moves, policyDerivatives, type Rollout, setGroupAdvantages, setTokenAdvantages } from './rl-rollouts.ts';
 import type { StudentModel } from './sft-tokens.ts';
 import { finishedRun, identityOf, resumable } from './training-folder.ts';
 import { modelFile, openStudent, type Student } from './training-student.ts';
@@ -75,20 +75,6 @@ export interface RlOpened {
   readonly result: RlResult | undefined;
 }
 
-/** An answer on its way: what was sampled, and what the policy that sampled it and the reference say of its tokens. */
-interface Rollout {
-  readonly prompt: string;
-  readonly document: TokenDocument;
-  readonly truncated: boolean;
-  readonly sampled: Float64Array;
-  old: Float64Array;
-  oldValues: Float64Array;
-  reference: Float64Array;
-  advantages: Float64Array;
-  /** What the values are to become; PPO alone. */
-  returns: Float64Array;
-}
-
 const resultFile = 'rl.json';
 
 export class RlSession {
@@ -116,15 +102,9 @@ export class RlSession {
       loaded.decoder.release();
       return { done: result.iterations, result };
     }
-    const checkpoint = resumable(config.output, identity, note);
+    const numerics = currentNumerics(resolveDtype(config.dtype));
+    const checkpoint = resumable(config.output, identity, numerics, { unit: 'iteration', note });
     const done = checkpoint?.state.global_step ?? 0;
-    if (checkpoint) {
-      const difference = numericsDifference(
-        checkpoint.state.understudy.numerics,
-        currentNumerics(resolveDtype(config.dtype)),
-      );
-      note(`going on after iteration ${done}${difference ? `; not bit-exact: ${difference}` : ''}`);
-    }
     const model = { ...loaded, decoder: withValues(loaded.decoder, config), changedFiles: new Map<string, object>() };
     const student = openStudent(training, model, checkpoint, []);
     const optimizer = new AdamW(student.working, student.master, config, checkpoint && loadMoments(checkpoint));
@@ -211,8 +191,8 @@ export class RlSession {
     if (iteration === 1 && this.#updates === 0) this.#mustBeReference(rollouts);
     meter.policy(rollouts, this.#beta);
     const rewards = kept.map(({ reward }) => reward);
-    if (this.#config.algorithm === 'ppo') this.#ppoAdvantages(rollouts, rewards);
-    else this.#groupAdvantages(rollouts, rewards, meter);
+    if (this.#config.algorithm === 'ppo') setTokenAdvantages(rollouts, rewards, this.#beta, this.#config);
+    else setGroupAdvantages(rollouts, rewards, this.#config, meter);
     await this.#update(iteration, rollouts, meter, note);
     const figures = meter.figures();
     if (this.#config.algorithm === 'ppo' && this.#config.klTarget !== undefined && rollouts.length > 0) {
@@ -231,13 +211,12 @@ export class RlSession {
         logprobs: { temperature },
         ...(algorithm === 'ppo' && { valuesAt: labelPositions(documents).positions }),
       });
-      let at = 0;
-      for (const rollout of pack) {
-        const end = at + rollout.document.labelTokens;
-        rollout.old = logprobs.slice(at, end);
-        rollout.oldValues = values.slice(at, end);
-        at = end;
-      }
+      const counts = documents.map(({ labelTokens }) => labelTokens);
+      const [ofLogprobs, ofValues] = [splitByDocument(logprobs, counts), splitByDocument(values, counts)];
+      pack.forEach((rollout, i) => {
+        rollout.old = ofLogprobs[i] as Float64Array;
+        rollout.oldValues = ofValues[i] as Float64Array;
+      });
       await setImmediate();
       throwIfAborted(signal);
     }
@@ -264,41 +243,6 @@ export class RlSession {
 
   get #tolerance(): number {
     return this.#student.executor.decoder.dtype === 'bfloat16' ? 0.1 : 1e-3;
-  }
-
-  #ppoAdvantages(rollouts: readonly Rollout[], rewards: readonly number[]): void {
-    if (this.#config.algorithm !== 'ppo' || rollouts.length === 0) return;
-    const settings = this.#config;
-    const raw = rollouts.map(({ old, reference }, i) => {
-      const each = old.map((logprob, t) => -this.#beta * (logprob - reference[t]!));
-      each[each.length - 1]! += rewards[i] as number;
-      return each;
-    });
-    const earned = settings.whitenRewards ? whiten(raw, { keepMean: true }) : raw;
-    const estimated = rollouts.map(({ oldValues }, i) => gae(earned[i] as Float64Array, oldValues, settings));
-    const whitened = whiten(estimated.map(({ advantages }) => advantages));
-    rollouts.forEach((rollout, i) => {
-      rollout.advantages = whitened[i] as Float64Array;
-      rollout.returns = (estimated[i] as (typeof estimated)[number]).returns;
-    });
-  }
-
-  #groupAdvantages(rollouts: readonly Rollout[], rewards: readonly number[], meter: RlMeter): void {
-    if (this.#config.algorithm !== 'grpo') return;
-    const groups = new Map<string, number[]>();
-    rollouts.forEach(({ prompt }, i) => {
-      groups.set(prompt, [...(groups.get(prompt) ?? []), i]);
-    });
-    for (const members of groups.values()) {
-      const own = members.map((i) => rewards[i] as number);
-      // One answer alone, its fellows left out, has nothing to be compared with.
-      const advantages = members.length < 2 ? [0] : groupAdvantages(own, this.#config);
-      meter.group(own);
-      members.forEach((i, place) => {
-        const rollout = rollouts[i] as Rollout;
-        rollout.advantages = new Float64Array(rollout.document.labelTokens).fill(advantages[place] as number);
-      });
-    }
   }
 
   /** Some passes over what was sampled, each in some optimizer steps. */
@@ -330,10 +274,8 @@ export class RlSession {
       this.#config.lossAverage,
     );
     const weighted = batch.map((rollout, i) => ({ rollout, weight: weights[i] as number }));
-    // An answer whose advantages are all 0 moves nothing, unless its divergence counts: its weight stays in the mean.
-    const moving = weighted.filter(
-      ({ rollout }) => this.#divergenceInLoss > 0 || this.#valuesCount || rollout.advantages.some((one) => one !== 0),
-    );
+    // An answer that moves nothing is not computed; its weight stays in the mean.
+    const moving = weighted.filter(({ rollout }) => moves(rollout, this.#config));
     if (moving.length === 0) return;
     const packs = fillRuns(moving, ({ rollout }) => rollout.document.ids.length, this.#config.packTokens);
     const gradients = new Gradients({ accumulates: packs.length > 1 });
@@ -344,8 +286,8 @@ export class RlSession {
         gradients,
         {
           logprobs: { temperature: this.#config.temperature },
-          ...(this.#valuesCount && { valuesAt: labelPositions(documents).positions }),
-          derive: ({ logprobs, values }) => this.#derive(pack, logprobs, values, meter),
+          ...(this.#config.algorithm === 'ppo' && { valuesAt: labelPositions(documents).positions }),
+          derive: (outputs) => policyDerivatives(pack, outputs, this.#config, meter),
         },
         (names) => update.ready(gradients, names),
       );
@@ -360,57 +302,6 @@ export class RlSession {
     gradients.release();
     this.#updates += 1;
     meter.step(norm);
-  }
-
-  get #valuesCount(): boolean {
-    return this.#config.algorithm === 'ppo';
-  }
-
-  get #divergenceInLoss(): number {
-    return this.#config.algorithm === 'grpo' ? this.#config.klBeta : 0;
-  }
-
-  /** The loss of a pack's tokens, and its derivatives. */
-  #derive(
-    pack: readonly { readonly rollout: Rollout; readonly weight: number }[],
-    logprobs: Float64Array,
-    values: Float64Array,
-    meter: RlMeter,
-  ): { logprobs: Float64Array; values: Float64Array } {
-    const slopes = new Float64Array(logprobs.length);
-    const valueSlopes = new Float64Array(values.length);
-    let at = 0;
-    for (const { rollout, weight } of pack) {
-      for (let t = 0; t < rollout.document.labelTokens; t++, at++) {
-        const logprob = logprobs[at] as number;
-        const policy = clippedTerm(logprob, rollout.old[t] as number, rollout.advantages[t] as number, this.#config);
-        slopes[at] = weight * policy.slope;
-        let loss = policy.loss;
-        if (this.#divergenceInLoss > 0) {
-          const divergence = klEstimators.k3(logprob, rollout.reference[t] as number);
-          slopes[at]! += weight * this.#divergenceInLoss * divergence.slope;
-          loss += this.#divergenceInLoss * divergence.loss;
-        }
-        meter.token({
-          weight,
-          loss,
-          ratio: policy.ratio,
-          clipped: policy.clipped,
-          gap: logprob - (rollout.old[t] as number),
-        });
-        if (this.#config.algorithm !== 'ppo') continue;
-        const { valueClip, valueWeight } = this.#config;
-        const value = valueTerm(
-          values[at] as number,
-          rollout.oldValues[t] as number,
-          rollout.returns[t] as number,
-          valueClip,
-        );
-        valueSlopes[at] = weight * valueWeight * value.slope;
-        meter.value({ weight, loss: value.loss, clipped: value.clipped });
-      }
-    }
-    return { logprobs: slopes, values: valueSlopes };
   }
 
   async save(iteration: number, history: TrainerState['log_history']): Promise<void> {

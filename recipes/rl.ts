@@ -6,11 +6,10 @@
  * Which prompts a round takes, and every random number in it, follow from the seed and the round: resumed at a round's
  * border equals uninterrupted. Every answer and what it earned is a row of rollouts.jsonl.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../src/base/atomic.ts';
 import { InterruptedError, throwIfAborted } from '../src/base/errors.ts';
-import { JsonlLog, parseJsonl, toJsonl } from '../src/base/jsonl.ts';
+import { JsonlLog, keepRows } from '../src/base/jsonl.ts';
 import { lockFolder } from '../src/base/lock.ts';
 import { Rng } from '../src/base/rng.ts';
 import { type Prompt, readPrompts } from '../src/data/prompts.ts';
@@ -175,17 +174,9 @@ class IterationLog {
   readonly #rollouts: JsonlLog;
 
   constructor(output: string, done: number) {
-    const upTo = (name: string): unknown[] => {
-      const file = join(output, name);
-      const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-      const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-      const kept = parseJsonl(whole, file)
-        .map(({ value }) => value as { step: number })
-        .filter(({ step }) => step <= done);
-      writeFileAtomic(file, toJsonl(kept));
-      return kept;
-    };
-    this.rows = upTo(logFile) as IterationRow[];
+    const upTo = <Row extends { readonly step: number }>(name: string) =>
+      keepRows<Row>(join(output, name), ({ step }) => step <= done);
+    this.rows = upTo<IterationRow>(logFile);
     upTo(rolloutsFile);
     this.#lines = new JsonlLog(join(output, logFile));
     this.#rollouts = new JsonlLog(join(output, rolloutsFile));

@@ -1,13 +1,13 @@
 /** What a training finds in its folder and leaves there, apart from checkpoints and the model. */
-import { existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../src/base/atomic.ts';
 import { ConfigError } from '../src/base/errors.ts';
 import { sha256 } from '../src/base/hash.ts';
-import { JsonlLog, parseJsonl, readJson, toJsonl } from '../src/base/jsonl.ts';
+import { JsonlLog, keepRows, readJson } from '../src/base/jsonl.ts';
 import type { LoadedModel } from '../src/local/loaded-model.ts';
 import type { TrainingLogRow } from '../src/report/report-input.ts';
 import { type Checkpoint, latestCheckpoint } from '../src/train/checkpoint.ts';
+import { type Numerics, numericsDifference } from '../src/train/numerics.ts';
 import { TensorBoardLog } from '../src/train/tensorboard.ts';
 import { modelContent } from './local-models.ts';
 import type { TrainingConfig } from './training-config.ts';
@@ -49,9 +49,19 @@ export function finishedRun<Result extends { readonly identity: string }>(
   return existsSync(finishedModel(config)) ? { ...result, model: config.output } : undefined;
 }
 
-export function resumable(output: string, identity: string, note: (text: string) => void): Checkpoint | undefined {
+/** The checkpoint to go on from, and says so: `unit` is what its steps are called. */
+export function resumable(
+  output: string,
+  identity: string,
+  numerics: Numerics,
+  { unit, note }: { readonly unit: 'step' | 'iteration'; readonly note: (text: string) => void },
+): Checkpoint | undefined {
   const checkpoint = latestCheckpoint(output, note);
-  if (checkpoint && checkpoint.state.understudy.identity !== identity) throw otherRun(output);
+  if (!checkpoint) return undefined;
+  const { understudy, global_step: done } = checkpoint.state;
+  if (understudy.identity !== identity) throw otherRun(output);
+  const difference = numericsDifference(understudy.numerics, numerics);
+  note(`going on after ${unit} ${done}${difference ? `; not bit-exact: ${difference}` : ''}`);
   return checkpoint;
 }
 
@@ -69,9 +79,7 @@ export class TrainingLog {
 
   constructor({ output, tensorboard }: TrainingConfig, firstStep: number) {
     const file = join(output, logFile);
-    const all = existsSync(file) ? parseJsonl(wholeLines(readFileSync(file, 'utf8')), file) : [];
-    this.rows = all.map(({ value }) => value as TrainingRow).filter(({ step }) => step < firstStep);
-    writeFileAtomic(file, toJsonl(this.rows));
+    this.rows = keepRows<TrainingRow>(file, ({ step }) => step < firstStep);
     this.#lines = new JsonlLog(file);
     this.#events = new JsonlLog(join(output, eventsFile));
     this.#board = new TensorBoardLog(tensorboard ?? join(output, 'tensorboard'), { firstStep });
@@ -128,8 +136,6 @@ export class TrainingLog {
     this.#events.close();
   }
 }
-
-const wholeLines = (text: string): string => text.slice(0, text.lastIndexOf('\n') + 1);
 
 /** Refuses to begin what would not fit on the disk. */
 export function checkDisk(

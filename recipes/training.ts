@@ -30,7 +30,7 @@ import {
 } from '../src/train/checkpoint.ts';
 import type { Executor, OnReady } from '../src/train/executor.ts';
 import { Gradients } from '../src/train/gradients.ts';
-import { currentNumerics, numericsDifference } from '../src/train/numerics.ts';
+import { currentNumerics } from '../src/train/numerics.ts';
 import { AdamW } from '../src/train/optimizer.ts';
 import { learningRateAt } from '../src/train/schedule.ts';
 import { Update } from '../src/train/update.ts';
@@ -139,11 +139,7 @@ export async function train<Step extends PlannedStep, Extra extends object>(
     return done;
   }
   const numerics = currentNumerics(resolveDtype(config.dtype));
-  const checkpoint = resumable(config.output, identity, note);
-  if (checkpoint) {
-    const difference = numericsDifference(checkpoint.state.understudy.numerics, numerics);
-    note(`going on after step ${checkpoint.state.global_step}${difference ? `; not bit-exact: ${difference}` : ''}`);
-  }
+  const checkpoint = resumable(config.output, identity, numerics, { unit: 'step', note });
 
   // 2. Student and optimizer: fp32 master weights; working copies beside them where the compute type is another.
   const parameters = elementsOf(model.decoder.parameters);
@@ -215,7 +211,8 @@ export async function train<Step extends PlannedStep, Extra extends object>(
       losses.push({ step: number, loss: heldOut.loss });
       if (!Number.isFinite(heldOut.loss)) note(`step ${number}: the held-out loss is ${heldOut.loss}`);
     }
-    const all = { ...metrics, ...heldOut?.metrics };
+    const ofHeldOut = Object.entries(heldOut?.metrics ?? {}).map(([name, value]) => [`eval/${name}`, value] as const);
+    const all = { ...metrics, ...Object.fromEntries(ofHeldOut) };
     const row: TrainingRow = {
       step: number,
       epoch,

@@ -5,7 +5,7 @@
 import { closeSync, createReadStream, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { appendWhole, fsyncPath } from './atomic.ts';
+import { appendWhole, fsyncPath, writeFileAtomic } from './atomic.ts';
 import { ConfigError, DataError, type DataIssue } from './errors.ts';
 
 export interface Line {
@@ -92,6 +92,19 @@ function parseLine(line: string, row: number): Line | (DataIssue & { readonly ro
 }
 
 export const toJsonl = (rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
+/**
+ * Rows of a log that is gone on with: those that `keep` takes stay, in the file too; a torn last line is no row. None where
+ * there is no such file, which then comes to be.
+ */
+export function keepRows<Row>(file: string, keep: (row: Row) => boolean): Row[] {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  const rows = parseJsonl(whole, file).map(({ value }) => value as Row);
+  const kept = rows.filter(keep);
+  writeFileAtomic(file, toJsonl(kept));
+  return kept;
+}
 
 /** An append-only log of JSON lines, synced to disk on every append. Opening it cuts off a torn last line. */
 export class JsonlLog {

@@ -5,6 +5,7 @@
 import type { DataIssue } from '../base/errors.ts';
 import { Rng } from '../base/rng.ts';
 import { type ChatTemplate, encodeConversation } from '../text/chat-template.ts';
+import { lastAnswerOnly } from '../text/labels.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { fillRuns, type TokenDocument } from './pack.ts';
 import { type Preference, type PreferenceAnswer, preferencePairs } from './preferences.ts';
@@ -96,14 +97,9 @@ export function encodeAnswer(
   tokenizer: Tokenizer,
   template: ChatTemplate,
 ): TokenDocument {
-  const { ids, labelMask } = encodeConversation(tokenizer, template, messages);
-  const mask = new Uint8Array(ids.length);
-  let labelTokens = 0;
-  for (let i = labelMask.lastIndexOf(1); i > 0 && labelMask[i] === 1; i--) {
-    mask[i] = 1;
-    labelTokens += 1;
-  }
-  return { id, ids, labelMask: mask, labelTokens };
+  const encoded = encodeConversation(tokenizer, template, messages);
+  const labelMask = lastAnswerOnly(encoded.labelMask);
+  return { id, ids: encoded.ids, labelMask, labelTokens: labelMask.reduce((sum, flag) => sum + flag, 0) };
 }
 
 export const groupTokens = ({ documents }: Pick<AnswerGroup, 'documents'>): number =>

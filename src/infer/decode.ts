@@ -8,11 +8,12 @@ import { setImmediate } from 'node:timers/promises';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { lastPositions } from '../text/labels.ts';
-import { fromFloat32, fromIntegers, toFloat32 } from '../torch/convert.ts';
+import { fromFloat32, fromIntegers } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
-import { cat, div, gather, indexSelect, logsumexp, toDtype } from '../torch/ops.ts';
+import { cat, div, indexSelect, toDtype } from '../torch/ops.ts';
 import { bytesPerElement, keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import { KeyValueCache } from './kv-cache.ts';
+import { chosenLogprobs } from './logprobs.ts';
 import { rowRng, type SamplingSettings, sampleTokens } from './sample.ts';
 import { computePrefix, groupsAlike, type SharedPrefix } from './shared-prefix.ts';
 
@@ -177,9 +178,7 @@ function logprobsOf(logits: Tensor, tokens: readonly number[], rows: readonly Ro
     scope(() => {
       const temperatures = rows.map(({ settings: { temperature } }) => (temperature > 0 ? temperature : 1));
       const scaled = div(logits, fromFloat32(temperatures, [rows.length, 1]));
-      const chosen = gather(scaled, 1, fromIntegers(tokens, [tokens.length, 1]));
-      const normalizers = toFloat32(logsumexp(scaled, [1], false));
-      return Array.from(toFloat32(chosen), (logit, i) => logit - normalizers[i]!);
+      return chosenLogprobs(scaled, tokens);
     }),
   );
 }

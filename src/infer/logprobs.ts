@@ -3,10 +3,10 @@ import { setImmediate } from 'node:timers/promises';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
 import { PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
-import { labelPositions } from '../text/labels.ts';
+import { labelPositions, splitByDocument } from '../text/labels.ts';
 import { fromIntegers, toFloat32 } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
-import { gather, indexSelect, logsumexp, mulScalar, narrow, toDtype, view } from '../torch/ops.ts';
+import { gather, indexSelect, logsumexp, mulScalar, narrow, toDtype } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 import { commonLength, computePrefix, type SharedPrefix, worthSharing } from './shared-prefix.ts';
 
@@ -131,29 +131,32 @@ function packLogprobs(
         [attention.positions.length],
       );
       const hidden = indexSelect(decoder.hidden(ids, attention), 0, fromIntegers(positions, [positions.length]));
-      return chosenLogprobs(decoder, hidden, targets, temperature);
+      return targetLogprobs(decoder, hidden, targets, temperature);
     }),
   );
-  let at = 0;
-  return documents.map(({ labelMask }) => {
-    const count = labelMask.subarray(1).reduce((sum, flag) => sum + flag, 0);
-    at += count;
-    return Float64Array.from(logprobs.slice(at - count, at));
-  });
+  const counts = documents.map(({ labelMask }) => labelMask.subarray(1).reduce((sum, flag) => sum + flag, 0));
+  return splitByDocument(Float64Array.from(logprobs), counts);
 }
 
 /** hidden [labels, hidden] → log p of each target. */
-function chosenLogprobs(decoder: Decoder, hidden: Tensor, targets: readonly number[], temperature: number): number[] {
+function targetLogprobs(decoder: Decoder, hidden: Tensor, targets: readonly number[], temperature: number): number[] {
   const logprobs: number[] = [];
   for (let start = 0; start < targets.length; start += chunk) {
     const part = targets.slice(start, start + chunk);
     scope(() => {
       const raw = toDtype(decoder.logits(narrow(hidden, 0, start, part.length)), 'float32'); // [chunk, vocab]
       const logits = temperature === 1 ? raw : mulScalar(raw, 1 / temperature);
-      const chosen = toFloat32(gather(logits, 1, view(fromIntegers(part, [part.length]), [part.length, 1])));
-      const normalizers = toFloat32(logsumexp(logits, [1], false));
-      for (let i = 0; i < part.length; i++) logprobs.push(chosen[i]! - normalizers[i]!);
+      logprobs.push(...chosenLogprobs(logits, part));
     });
   }
   return logprobs;
+}
+
+/** logits [rows, vocab] fp32 → log p of one token a row, in nats. */
+export function chosenLogprobs(logits: Tensor, tokens: readonly number[]): number[] {
+  return scope(() => {
+    const chosen = toFloat32(gather(logits, 1, fromIntegers(tokens, [tokens.length, 1])));
+    const normalizers = toFloat32(logsumexp(logits, [1], false));
+    return Array.from(chosen, (logit, i) => logit - normalizers[i]!);
+  });
 }

@@ -2,6 +2,7 @@
 import { decode } from '../infer/decode.ts';
 import { answerLogprobs } from '../infer/logprobs.ts';
 import { encodeConversation, encodePrompt } from '../text/chat-template.ts';
+import { lastAnswerOnly } from '../text/labels.ts';
 import { StreamDecoder } from '../text/tokenizer.ts';
 import { type AnswerText, startAnswerText } from './answer-text.ts';
 import type { LoadedModel } from './loaded-model.ts';
@@ -49,11 +50,3 @@ export const answerOn = (model: LoadedModel): LocalModel => ({
     return answerLogprobs(model.decoder, documents, options);
   },
 });
-
-/** Of a conversation's marked turns, only the last. */
-function lastAnswerOnly(mask: Uint8Array): Uint8Array {
-  const last = mask.lastIndexOf(1);
-  let first = last;
-  while (first > 0 && mask[first - 1] === 1) first -= 1;
-  return mask.map((flag, i) => (i >= first ? flag : 0));
-}

@@ -32,3 +32,20 @@ export function lastPositions(documents: readonly { readonly ids: readonly numbe
     return end - 1;
   });
 }
+
+/** Of a conversation's marked turns, only the last. */
+export function lastAnswerOnly(mask: Uint8Array): Uint8Array {
+  const last = mask.lastIndexOf(1);
+  let first = last;
+  while (first > 0 && mask[first - 1] === 1) first -= 1;
+  return mask.map((flag, i) => (i >= first ? flag : 0));
+}
+
+/** Numbers of all documents' labels, one document after the other → those of each, which has so many. */
+export function splitByDocument(values: Float64Array, counts: readonly number[]): Float64Array[] {
+  let end = 0;
+  return counts.map((count) => {
+    end += count;
+    return values.slice(end - count, end);
+  });
+}

@@ -1,7 +1,7 @@
 import { cpSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { heldOutFile } from '../../recipes/reward.ts';
+import { heldOutFile } from '../../recipes/reward-card.ts';
 import type { RewardConfig } from '../../recipes/reward-config.ts';
 import { readPreferences } from '../../src/data/formats.ts';
 import type { RewardedGroup } from '../../src/evaluate/reward-card.ts';
