@@ -74,7 +74,10 @@ const divergenceInLoss = (config: RlConfig): number => (config.algorithm === 'gr
 export const moves = ({ advantages }: Rollout, config: RlConfig): boolean =>
   divergenceInLoss(config) > 0 || config.algorithm === 'ppo' || advantages.some((one) => one !== 0);
 
-/** The loss of a pack's tokens, told to `meter`, and its derivatives. */
+/**
+ * The loss of a pack's tokens, told to `meter`, and its derivatives. A rollout of which nobody has read what the policy
+ * that sampled it says is told so here: this policy is that one.
+ */
 export function policyDerivatives(
   pack: readonly { readonly rollout: Rollout; readonly weight: number }[],
   { logprobs, values }: Outputs,
@@ -86,6 +89,7 @@ export function policyDerivatives(
   const beta = divergenceInLoss(config);
   let at = 0;
   for (const { rollout, weight } of pack) {
+    if (rollout.old.length === 0) rollout.old = logprobs.slice(at, at + rollout.document.labelTokens);
     for (let t = 0; t < rollout.document.labelTokens; t++, at++) {
       const [logprob, old] = [logprobs[at] as number, rollout.old[t] as number];
       const {

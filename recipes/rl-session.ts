@@ -187,13 +187,21 @@ export class RlSession {
     });
     meter.sampled(this.#rollouts, given, kept.length);
     const rollouts = kept.map(({ rollout }) => rollout);
-    await this.#readOld(rollouts, signal);
-    if (iteration === 1 && this.#updates === 0) this.#mustBeReference(rollouts);
-    meter.policy(rollouts, this.#beta);
     const rewards = kept.map(({ reward }) => reward);
-    if (this.#config.algorithm === 'ppo') setTokenAdvantages(rollouts, rewards, this.#beta, this.#config);
-    else setGroupAdvantages(rollouts, rewards, this.#config, meter);
+    await this.#readReference(rollouts, signal);
+    if (this.#config.algorithm === 'ppo') {
+      await this.#readOld(rollouts, signal);
+      setTokenAdvantages(rollouts, rewards, this.#beta, this.#config);
+    } else {
+      setGroupAdvantages(rollouts, rewards, this.#config, meter);
+      // A single step is taken where the policy still is what sampled: its own forward says what this would read.
+      const once = this.#config.updateEpochs * this.#config.minibatches === 1;
+      await this.#readOld(once ? rollouts.filter((rollout) => !moves(rollout, this.#config)) : rollouts, signal);
+    }
+    const first = iteration === 1 && this.#updates === 0;
     await this.#update(iteration, rollouts, meter, note);
+    if (first) this.#mustBeReference(rollouts);
+    meter.policy(rollouts, this.#beta);
     const figures = meter.figures();
     if (this.#config.algorithm === 'ppo' && this.#config.klTarget !== undefined && rollouts.length > 0) {
       const { klTarget: target, klHorizon: horizon } = this.#config;
@@ -202,7 +210,7 @@ export class RlSession {
     return figures;
   }
 
-  /** What the policy that sampled says, by the training forward, and what the reference says. */
+  /** What the policy that sampled says, by the training forward. */
   async #readOld(rollouts: readonly Rollout[], signal: AbortSignal): Promise<void> {
     const { temperature, algorithm, packTokens } = this.#config;
     for (const pack of fillRuns(rollouts, ({ document }) => document.ids.length, packTokens)) {
@@ -220,15 +228,19 @@ export class RlSession {
       await setImmediate();
       throwIfAborted(signal);
     }
+  }
+
+  /** Where it does not count, too: a policy that runs off must be seen. */
+  async #readReference(rollouts: readonly Rollout[], signal: AbortSignal): Promise<void> {
     const documents = rollouts.map(({ document }) => document);
-    // Read where it does not count, too: a policy that runs off must be seen.
+    const { temperature } = this.#config;
     const reference = await labelLogprobs(this.#reference, documents, { temperature, signal });
     rollouts.forEach((rollout, i) => {
       rollout.reference = reference[i] as Float64Array;
     });
   }
 
-  /** Before anything is learned the policy is its reference. */
+  /** Before anything was learned the policy was its reference. */
   #mustBeReference(rollouts: readonly Rollout[]): void {
     const tokens = rollouts.reduce((sum, { old }) => sum + old.length, 0);
     const gap = rollouts.reduce(
@@ -260,6 +272,8 @@ export class RlSession {
         const number = ((iteration - 1) * updateEpochs + pass) * minibatches + batch + 1;
         const from = Math.floor((batch * shuffled.length) / minibatches);
         const own = shuffled.slice(from, Math.floor(((batch + 1) * shuffled.length) / minibatches));
+        // Side by side, answers to one prompt have it computed once.
+        own.sort((a, b) => (a.prompt < b.prompt ? -1 : Number(a.prompt > b.prompt)));
         const rate = learningRateAt(iteration, iterations, schedule);
         const update = new Update(this.#optimizer, number, rate, { stepInBackward: false, clip: 'global' });
         await this.#step(own, update, meter);

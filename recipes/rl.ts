@@ -30,6 +30,7 @@ export interface RlContext {
 interface IterationRow extends HealthFigures {
   readonly step: number;
   readonly seconds: number;
+  readonly secondsOf: { readonly sampling: number; readonly rewarding: number; readonly learning: number };
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -55,15 +56,18 @@ export async function run(config: RlConfig, { engine, signal, progress }: RlCont
 
     try {
       for (let iteration = opened.done + 1; iteration <= config.iterations; iteration++) {
-        const startedMs = performance.now();
+        const took = stopwatch();
         const chosen = promptsAt(prompts, config, iteration);
         const asked = chosen.map(({ id, messages }) => ({ id, messages }));
         const answers = await engine.call('rlSample', { iteration, prompts: asked }, { signal });
+        const sampling = took();
         const rewards = await rewardAll(config.rewards, chosen, answers, engine, signal);
+        const rewarding = took();
         const given = { iteration, rewards: rewards.map(({ total }) => total) };
         const { metrics, ...figures } = await engine.call('rlLearn', given, { signal, onEvent });
-        const seconds = (performance.now() - startedMs) / 1000;
-        log.append({ step: iteration, seconds, ...figures, metrics }, answers, rewards);
+        const secondsOf = { sampling, rewarding, learning: took() };
+        const seconds = sampling + rewarding + secondsOf.learning;
+        log.append({ step: iteration, seconds, secondsOf, ...figures, metrics }, answers, rewards);
         for (const warning of healthWarnings(log.rows)) {
           const kind = warning.slice(0, 20);
           if (!warned.has(kind)) progress.note(`iteration ${iteration}: ${warning}`);
@@ -90,6 +94,17 @@ export async function run(config: RlConfig, { engine, signal, progress }: RlCont
   } finally {
     lock.release();
   }
+}
+
+/** Seconds since it was asked last. */
+function stopwatch(): () => number {
+  let sinceMs = performance.now();
+  return () => {
+    const nowMs = performance.now();
+    const seconds = (nowMs - sinceMs) / 1000;
+    sinceMs = nowMs;
+    return seconds;
+  };
 }
 
 /** Every prompt once, in an order of its own, before any comes again. */

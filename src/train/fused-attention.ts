@@ -1,14 +1,27 @@
 /**
- * Causal attention within each document and its gradient, by batched products and our softmax kernels: PackedAttention's
- * arithmetic without autograd. Queries go a few hundred at a time over the keys they may see, so that memory grows with
- * a document's length and not with its square; the softmax is computed again in the backward.
+ * Causal attention within each document, or family of documents, and its gradient, by batched products and our softmax
+ * kernels: PackedAttention's arithmetic without autograd. Queries go a few hundred at a time over the keys they may see,
+ * so that memory grows with a document's length and not with its square; the softmax is computed again in the backward.
  *
- * Legend: tokens = Σ document lengths; queries, keys = those of one chunk; group = query heads per key/value head;
+ * Legend: tokens = rows of the pack; queries, keys = those of one chunk; group = query heads per key/value head;
  * qkv [tokens, (heads + 2 · keyValueHeads) · dim] holds rotated queries, rotated keys, values side by side.
  */
 import { causalSoftmaxBackwardInto, causalSoftmaxInto } from '../torch/kernels.ts';
-import { addInto, bmm, copyInto, narrow, permute, reshape, toDtype, transpose, view, zeros } from '../torch/ops.ts';
+import {
+  addInto,
+  bmm,
+  cat,
+  copyInto,
+  narrow,
+  permute,
+  reshape,
+  toDtype,
+  transpose,
+  view,
+  zeros,
+} from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
+import { type Family, familyRows } from './pack-layout.ts';
 
 export interface HeadShape {
   readonly numHeads: number;
@@ -23,18 +36,38 @@ interface Chunk {
   /** Of the first query, in the pack. */
   readonly from: number;
   readonly queries: number;
-  /** Of the first key that any of them sees, in the pack. */
-  readonly firstKey: number;
-  readonly keys: number;
+  /** What they see, in order, in the pack; the last `queries` of them are their own. */
+  readonly keys: readonly Span[];
 }
 
-/** Of the document of `length` tokens that begins at `start`. */
-function chunksOf(start: number, length: number, window: number | undefined): Chunk[] {
-  return Array.from({ length: Math.ceil(length / chunkQueries) }, (_, i) => {
+interface Span {
+  readonly from: number;
+  readonly length: number;
+}
+
+/** Of the family that begins at `start`. */
+function chunksOf(start: number, { trunk, branches }: Family, window: number | undefined): Chunk[] {
+  let end = start + trunk;
+  const ofBranches = branches.flatMap((length) => {
+    end += length;
+    return chunksOfRun({ from: start, length: trunk }, { from: end - length, length }, window);
+  });
+  return [...chunksOfRun({ from: start, length: 0 }, { from: start, length: trunk }, window), ...ofBranches];
+}
+
+/** Of rows that see themselves and, before them, all of `trunk`. */
+function chunksOfRun(trunk: Span, own: Span, window: number | undefined): Chunk[] {
+  return Array.from({ length: Math.ceil(own.length / chunkQueries) }, (_, i) => {
     const from = i * chunkQueries;
-    const to = Math.min(length, from + chunkQueries);
-    const firstKey = window === undefined ? 0 : Math.max(0, from - window + 1);
-    return { from: start + from, queries: to - from, firstKey: start + firstKey, keys: to - firstKey };
+    const to = Math.min(own.length, from + chunkQueries);
+    // Counted from the trunk's first.
+    const firstKey = window === undefined ? 0 : Math.max(0, trunk.length + from - window + 1);
+    const firstOwn = Math.max(0, firstKey - trunk.length);
+    const keys = [
+      { from: trunk.from + firstKey, length: trunk.length - firstKey },
+      { from: own.from + firstOwn, length: to - firstOwn },
+    ].filter(({ length }) => length > 0);
+    return { from: own.from + from, queries: to - from, keys };
   });
 }
 
@@ -42,20 +75,20 @@ function chunksOf(start: number, length: number, window: number | undefined): Ch
 export function attendInto(
   out: Tensor,
   qkv: Tensor,
-  lengths: readonly number[],
+  families: readonly Family[],
   shape: HeadShape,
   window: number | undefined,
 ): void {
   let start = 0;
-  for (const length of lengths) {
-    for (const chunk of chunksOf(start, length, window)) {
+  for (const family of families) {
+    for (const chunk of chunksOf(start, family, window)) {
       scope(() => {
         const { query, key, value } = split(qkv, chunk, shape);
         const weights = softmaxWeights(query, key, chunk, shape, window);
         copyInto(headsOf(narrow(out, 0, chunk.from, chunk.queries), shape), unstack(bmm(weights, value), shape));
       });
     }
-    start += length;
+    start += familyRows(family);
   }
 }
 
@@ -64,15 +97,16 @@ export function attendBackwardInto(
   gradQkv: Tensor,
   gradOut: Tensor,
   qkv: Tensor,
-  lengths: readonly number[],
+  families: readonly Family[],
   shape: HeadShape,
   window: number | undefined,
 ): void {
   const { numHeads, numKeyValueHeads, headDim } = shape;
   const gradKeyValues = narrow(gradQkv, 1, numHeads * headDim, 2 * numKeyValueHeads * headDim);
   let start = 0;
-  for (const length of lengths) {
-    const chunks = chunksOf(start, length, window);
+  for (const family of families) {
+    const chunks = chunksOf(start, family, window);
+    const length = familyRows(family);
     scope(() => {
       // Several chunks add to the same keys: in fp32, where bf16 would round each time.
       const sums = chunks.length > 1 ? zeros([length, 2 * numKeyValueHeads, headDim], 'float32') : undefined;
@@ -81,12 +115,17 @@ export function attendBackwardInto(
           const { gradQuery, gradKey, gradValue } = chunkGradients(gradOut, qkv, chunk, shape, window);
           const queries = narrow(narrow(gradQkv, 1, 0, numHeads * headDim), 0, chunk.from, chunk.queries);
           copyInto(headsOf(queries, shape), unstack(gradQuery, shape));
-          const place = sums
-            ? narrow(sums, 0, chunk.firstKey - start, chunk.keys)
-            : view(narrow(gradKeyValues, 0, chunk.firstKey, chunk.keys), [chunk.keys, 2 * numKeyValueHeads, headDim]);
           const put = sums ? addInto : copyInto;
-          put(narrow(place, 1, 0, numKeyValueHeads), permute(gradKey, [1, 0, 2]));
-          put(narrow(place, 1, numKeyValueHeads, numKeyValueHeads), permute(gradValue, [1, 0, 2]));
+          let seen = 0;
+          for (const { from, length: keys } of chunk.keys) {
+            const place = sums
+              ? narrow(sums, 0, from - start, keys)
+              : view(narrow(gradKeyValues, 0, from, keys), [keys, 2 * numKeyValueHeads, headDim]);
+            const part = (gradient: Tensor) => permute(narrow(gradient, 1, seen, keys), [1, 0, 2]);
+            put(narrow(place, 1, 0, numKeyValueHeads), part(gradKey));
+            put(narrow(place, 1, numKeyValueHeads, numKeyValueHeads), part(gradValue));
+            seen += keys;
+          }
         });
       }
       if (sums) {
@@ -130,15 +169,15 @@ function softmaxWeights(
   return scores;
 }
 
-/** query [keyValueHeads, group · queries, dim]; key and value [keyValueHeads, keys, dim], looking into qkv. */
-function split(qkv: Tensor, { from, queries, firstKey, keys }: Chunk, shape: HeadShape) {
+/** query [keyValueHeads, group · queries, dim]; key and value [keyValueHeads, keys, dim], looking into qkv where keys are one span. */
+function split(qkv: Tensor, { from, queries, keys }: Chunk, shape: HeadShape) {
   const { numHeads, numKeyValueHeads, headDim } = shape;
-  const rows = narrow(qkv, 0, firstKey, keys);
-  const part = (offset: number) =>
-    permute(
-      view(narrow(rows, 1, offset * headDim, numKeyValueHeads * headDim), [keys, numKeyValueHeads, headDim]),
-      [1, 0, 2],
-    );
+  const part = (offset: number) => {
+    const columns = narrow(qkv, 1, offset * headDim, numKeyValueHeads * headDim);
+    const spans = keys.map((span) => narrow(columns, 0, span.from, span.length));
+    const rows = spans.length === 1 ? (spans[0] as Tensor) : cat(spans, 0);
+    return permute(view(rows, [rows.size(0), numKeyValueHeads, headDim]), [1, 0, 2]);
+  };
   return {
     query: stack(narrow(narrow(qkv, 1, 0, numHeads * headDim), 0, from, queries), shape),
     key: part(numHeads),

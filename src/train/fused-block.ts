@@ -4,7 +4,7 @@
  * and values, what attention gave, gate with up) and nothing else; products go into memory that stays. Where memory is
  * short (`recompute`) only a block's input is kept and its forward is done again.
  *
- * Legend: tokens = Σ document lengths; hidden; intermediate; queries = heads · dim, keys = keyValueHeads · dim.
+ * Legend: tokens = rows of the pack; hidden; intermediate; queries = heads · dim, keys = keyValueHeads · dim.
  */
 import type { ModelConfig } from '../model/config.ts';
 import type { Rotation } from '../model/rotary.ts';
@@ -23,10 +23,11 @@ import { attendBackwardInto, attendInto } from './fused-attention.ts';
 import { addAdapterGradients, addAdapters, apply, applyBackward, type Dropping } from './fused-linear.ts';
 import type { FusedLayer, FusedLinear, Norm } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
+import type { Family } from './pack-layout.ts';
 
 /** How the tokens of a pack belong together, and what the adapters see of them. */
 export interface PackLayout {
-  readonly lengths: readonly number[];
+  readonly families: readonly Family[];
   readonly rotation: Rotation;
   readonly dropping: Dropping | undefined;
 }
@@ -96,7 +97,7 @@ export class FusedBlock {
     this.forget();
   }
 
-  #forward(y: Tensor, x: Tensor, { lengths, rotation, dropping }: PackLayout): Kept {
+  #forward(y: Tensor, x: Tensor, { families, rotation, dropping }: PackLayout): Kept {
     const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = this.#layer;
     const tokens = x.size(0);
     const [normed, rstd] = this.#norm(x, inputNorm);
@@ -105,7 +106,7 @@ export class FusedBlock {
     const heads = this.#normHeads(qkv);
     rotateInto(this.#heads(qkv, 'turned'), rotation.cos, rotation.sin, 1);
     const attended = this.#own('attended', tokens, output.weight.size(1), x);
-    attendInto(attended, qkv, lengths, this.#config, this.#window);
+    attendInto(attended, qkv, families, this.#config, this.#window);
     const afterAttention = this.#own('after attention', tokens, x.size(1), x);
     addmmInto(afterAttention, x, attended, transpose(output.weight, 0, 1));
     addAdapters(afterAttention, attended, output, dropping);
@@ -123,7 +124,7 @@ export class FusedBlock {
   #backward(grad: Tensor, x: Tensor, kept: Kept, pack: PackLayout, gradients: Gradients): void {
     const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = this.#layer;
     const { rstd, qkv, attended, afterAttention, afterRstd, gateUp } = kept;
-    const { lengths, rotation, dropping } = pack;
+    const { families, rotation, dropping } = pack;
     const weightGradients = { gradients, dropping };
     const tokens = x.size(0);
 
@@ -145,7 +146,7 @@ export class FusedBlock {
     applyBackward(gradAttended, grad, output, dropping);
     this.#addWeightGradients('output', output, grad, attended, weightGradients);
     const gradQkv = this.#scratch('grad qkv', tokens, qkv.size(1), x);
-    attendBackwardInto(gradQkv, gradAttended, qkv, lengths, this.#config, this.#window);
+    attendBackwardInto(gradQkv, gradAttended, qkv, families, this.#config, this.#window);
     rotateInto(this.#heads(gradQkv, 'turned'), rotation.cos, rotation.sin, -1);
     this.#normHeadsBackward(gradQkv, kept, gradients);
     applyBackward(gradNormed, gradQkv, queryKeyValue, dropping);

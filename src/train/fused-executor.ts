@@ -2,12 +2,11 @@
  * One pack forward and backward through fused blocks: everything a Llama-like model needs on the CPU, without autograd.
  * The arithmetic is autograd-executor.ts's, to which the tests hold it.
  */
-import { type Pack, packTokens } from '../data/pack.ts';
+import type { Pack } from '../data/pack.ts';
 import { fusedCausalLoss, type Take } from '../loss/fused-causal.ts';
 import { fusedObjective, type HeadGradients, type OutputHeads, readOutputs } from '../loss/fused-objective.ts';
 import type { Objective, Outputs, Readings } from '../loss/objective.ts';
 import type { AdapterDropout } from '../model/adapter-dropout.ts';
-import { packedPositions } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import type { Rotation } from '../model/rotary.ts';
 import { labelPositions } from '../text/labels.ts';
@@ -21,6 +20,7 @@ import { FusedBlock, type PackLayout } from './fused-block.ts';
 import type { Dropping } from './fused-linear.ts';
 import { fuseWeights } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
+import { documentsApart, documentsShared, type PackRows } from './pack-layout.ts';
 
 export class FusedExecutor implements Executor {
   readonly decoder: Decoder;
@@ -64,29 +64,27 @@ export class FusedExecutor implements Executor {
     const loss: LossPass = (gradHidden, hidden) => {
       lossSum = this.#causalLoss(gradHidden, hidden, pack, gradients, scale);
     };
-    noGrad(() => scope(() => this.#learn(pack, gradients, loss, onReady, dropout)));
+    noGrad(() => scope(() => this.#learn(documentsApart(pack), gradients, loss, onReady, dropout)));
     return lossSum;
   }
 
   learn(pack: Pack, gradients: Gradients, objective: Objective, onReady?: OnReady, dropout?: AdapterDropout): void {
+    // What adapters are not to see is drawn for every document by itself.
+    const rows = dropout ? documentsApart(pack) : documentsShared(pack);
+    const { labels, readings } = readingsOn(rows, pack, objective);
+    const own = { ...readings, derive: objective.derive };
     const loss: LossPass = (gradHidden, hidden) =>
-      fusedObjective(
-        gradHidden,
-        hidden,
-        this.#heads,
-        labelPositions(pack),
-        objective,
-        this.#take,
-        this.#headGradients(gradients),
-      );
-    noGrad(() => scope(() => this.#learn(pack, gradients, loss, onReady, dropout)));
+      fusedObjective(gradHidden, hidden, this.#heads, labels, own, this.#take, this.#headGradients(gradients));
+    noGrad(() => scope(() => this.#learn(rows, gradients, loss, onReady, dropout)));
   }
 
   read(pack: Pack, readings: Readings): Outputs {
     return noGrad(() =>
       scope(() => {
-        const { last } = this.#forward(pack);
-        return readOutputs(last, this.#heads, labelPositions(pack), readings, this.#take);
+        const rows = documentsShared(pack);
+        const { last } = this.#forward(rows);
+        const own = readingsOn(rows, pack, readings);
+        return readOutputs(last, this.#heads, own.labels, own.readings, this.#take);
       }),
     );
   }
@@ -98,19 +96,14 @@ export class FusedExecutor implements Executor {
   }
 
   /** Each block reads what the one before wrote. */
-  #forward(pack: Pack, dropout?: AdapterDropout): ForwardPass {
-    const lengths = pack.map((document) => document.ids.length);
-    const positions = packedPositions(lengths);
-    const tokens = packTokens(pack);
+  #forward({ ids: tokenIds, positions, families }: PackRows, dropout?: AdapterDropout): ForwardPass {
+    const tokens = tokenIds.length;
     const layout: PackLayout = {
-      lengths,
+      families,
       rotation: this.decoder.rotation(positions) as Rotation,
       dropping: dropout && this.#dropping(dropout, tokens),
     };
-    const ids = fromIntegers(
-      pack.flatMap((document) => document.ids),
-      [tokens],
-    );
+    const ids = fromIntegers(tokenIds, [tokens]);
     const inputs = this.#blocks.map((_, layer) => this.#rows(`${layer} input`, tokens));
     const last = this.#rows('output', tokens);
     scope(() => copyInto(inputs[0] as Tensor, this.decoder.embed(ids, positions)));
@@ -118,18 +111,18 @@ export class FusedExecutor implements Executor {
       block.forward(inputs[layer + 1] ?? last, inputs[layer] as Tensor, layout);
       if (this.#recompute) block.forget();
     });
-    return { layout, ids, positions, inputs, last };
+    return { layout, ids, inputs, last };
   }
 
   #learn(
-    pack: Pack,
+    rows: PackRows,
     gradients: Gradients,
     loss: LossPass,
     onReady: OnReady | undefined,
     dropout: AdapterDropout | undefined,
   ): void {
-    const { layout, ids, positions, inputs, last } = this.#forward(pack, dropout);
-    const gradHidden = this.#rows('gradient', positions.length);
+    const { layout, ids, inputs, last } = this.#forward(rows, dropout);
+    const gradHidden = this.#rows('gradient', rows.ids.length);
     zeroInto(gradHidden);
     loss(gradHidden, last);
     onReady?.(this.decoder.readyAfterLoss);
@@ -143,7 +136,7 @@ export class FusedExecutor implements Executor {
       onReady?.(this.decoder.blockParameters(layer).map(({ name }) => name));
     }
     if (this.#frozen) return;
-    const lookups = this.decoder.lookups(ids, positions);
+    const lookups = this.decoder.lookups(ids, rows.positions);
     for (const { name, table, rows: at } of lookups) {
       const sum = sumOf(gradients, name, table);
       scope(() => indexAddInto(sum, 0, at, toDtype(gradHidden, sum.dtype)));
@@ -198,12 +191,18 @@ export class FusedExecutor implements Executor {
   }
 }
 
+/** Labels and values by the rows that say them. */
+function readingsOn({ rowsOf }: PackRows, pack: Pack, { logprobs, valuesAt }: Readings) {
+  const { positions, targets } = labelPositions(pack);
+  const readings: Readings = { ...(logprobs && { logprobs }), ...(valuesAt && { valuesAt: rowsOf(valuesAt) }) };
+  return { labels: { positions: rowsOf(positions), targets }, readings };
+}
+
 type LossPass = (gradHidden: Tensor, hidden: Tensor) => void;
 
 interface ForwardPass {
   readonly layout: PackLayout;
   readonly ids: Tensor;
-  readonly positions: readonly number[];
   /** Of each block, [tokens, hidden]. */
   readonly inputs: readonly Tensor[];
   readonly last: Tensor;

@@ -2,7 +2,7 @@
  * A linear layer of a fused block, and its way back: one matrix that may hold several parameters, and the low-rank
  * adapters beside them.
  *
- * Legend: tokens = Σ document lengths; rank of the adapters.
+ * Legend: tokens = rows of the pack; rank of the adapters.
  */
 import { type AdapterDropout, type DropMask, dropInto, dropMask } from '../model/adapter-dropout.ts';
 import { adapterParameters } from '../model/lora.ts';

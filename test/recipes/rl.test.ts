@@ -37,7 +37,9 @@ const linesOf = <T>(folder: string, file: string): T[] =>
     .map((line) => JSON.parse(line) as T);
 /** train.jsonl, without the time that each iteration took. */
 const rowsOf = (folder: string): Row[] =>
-  linesOf<Row & { seconds?: number }>(folder, 'train.jsonl').map(({ seconds: _, ...row }) => row);
+  linesOf<Row & { seconds?: number; secondsOf?: object }>(folder, 'train.jsonl').map(
+    ({ seconds: _, secondsOf: _of, ...row }) => row,
+  );
 const rolloutsOf = (folder: string) =>
   linesOf<{ step: number; prompt: string; text: string; finishReason: string; tokens: number; reward: number | null }>(
     folder,

@@ -16,6 +16,7 @@ import { AutogradExecutor } from '../../src/train/autograd-executor.ts';
 import type { Executor } from '../../src/train/executor.ts';
 import { FusedExecutor } from '../../src/train/fused-executor.ts';
 import { Gradients } from '../../src/train/gradients.ts';
+import { documentsApart, documentsShared } from '../../src/train/pack-layout.ts';
 
 const golden = join(import.meta.dirname, '../golden');
 const uniform = (length: number, ...key: string[]): Float32Array => {
@@ -115,6 +116,42 @@ describe.each([
       executor.release();
     }
   });
+});
+
+describe.each(['llama-tied', 'mistral', 'qwen3'])('%s: documents that begin alike', (name) => {
+  /** By what they begin with: 40 or 50 tokens that several share, or tokens of their own; one answer longer than a chunk of queries. */
+  const answers = (vocab: number): TokenDocument[] =>
+    [40, 50, 0, 50, 40, 40, 33].map((shared, i) => {
+      const [own, prompt] = [new Rng('answer', i), new Rng('prompt', shared || 1)];
+      const begun = shared || 5;
+      const ids = Array.from({ length: begun + (i === 3 ? 270 : 4 + i) }, (_, at) =>
+        (at < begun ? prompt : own).int(vocab),
+      );
+      const labelMask = Uint8Array.from(ids, (_id, at) => Number(at >= begun));
+      return { id: String(i), ids, labelMask, labelTokens: ids.length - begun };
+    });
+
+  it.each(['fused', 'fused, recomputing'] as const)(
+    '%s computes the beginning once and gives what each alone gives',
+    (kind) => {
+      const reference = kinds.autograd(withScalarHead(name));
+      const executor = kinds[kind](withScalarHead(name));
+      const pack = answers(reference.decoder.config.vocabSize);
+      const rows = documentsShared(pack);
+      expect(rows.ids.length).toBe(documentsApart(pack).ids.length - 2 * 40 - 50);
+      const wanted = run(reference, pack, weighted);
+      const got = run(executor, pack, weighted);
+      got.given.logprobs.forEach((logprob, i) => {
+        expect(logprob).toBeCloseTo(wanted.given.logprobs[i]!, 4);
+      });
+      got.given.values.forEach((value, i) => {
+        expect(value).toBeCloseTo(wanted.given.values[i]!, 4);
+      });
+      expectSame(got.byName, wanted.byName);
+      reference.release();
+      executor.release();
+    },
+  );
 });
 
 it.each(Object.keys(kinds) as (keyof typeof kinds)[])(

@@ -1,0 +1,84 @@
+/**
+ * The rows that a pack is computed on: its documents side by side; or, where some begin alike (answers to one prompt),
+ * their common beginning once, the trunk, and after it what each goes on with, the branches. Every token still sees what
+ * it would see in its document alone, so that loss and gradients are the same but for rounding.
+ */
+import type { Pack } from '../data/pack.ts';
+import { groupsAlike } from '../infer/shared-prefix.ts';
+import { packedPositions } from '../model/attention.ts';
+
+/** Rows that no others see: a trunk, which is causal, and branches, each of which sees the trunk and itself. */
+export interface Family {
+  /** Tokens; a document alone is nothing else. */
+  readonly trunk: number;
+  readonly branches: readonly number[];
+}
+
+export interface PackRows {
+  readonly ids: readonly number[];
+  /** Of each row in its document, from 0. */
+  readonly positions: readonly number[];
+  /** Side by side. */
+  readonly families: readonly Family[];
+  /** The rows of tokens that are counted over the documents lying side by side. */
+  rowsOf(tokens: readonly number[]): number[];
+}
+
+export const familyRows = ({ trunk, branches }: Family): number => branches.reduce((sum, own) => sum + own, trunk);
+
+/** Every document for itself. */
+export function documentsApart(pack: Pack): PackRows {
+  const lengths = pack.map(({ ids }) => ids.length);
+  return {
+    ids: pack.flatMap(({ ids }) => ids),
+    positions: packedPositions(lengths),
+    families: lengths.map((trunk) => ({ trunk, branches: [] })),
+    rowsOf: (tokens) => [...tokens],
+  };
+}
+
+/** What comes before the first label is computed once for all documents that share it, where that gains anything. */
+export function documentsShared(pack: Pack): PackRows {
+  const unlabelled = pack.map(({ ids, labelMask }) => {
+    const first = labelMask.indexOf(1);
+    return first === -1 ? ids : ids.slice(0, first + 1);
+  });
+  const ids: number[] = [];
+  const positions: number[] = [];
+  const families: Family[] = [];
+  // Of each document: the row of its trunk's first token, and that of its first own.
+  const places = new Map<number, { trunk: number; own: number }>();
+  const lay = (tokens: readonly number[], position: number): number => {
+    const row = ids.length;
+    for (const [i, id] of tokens.entries()) {
+      ids.push(id);
+      positions.push(position + i);
+    }
+    return row;
+  };
+  const sharedBy = new Map<number, number>();
+  for (const { members, length } of groupsAlike(unlabelled)) {
+    if (length === 0) {
+      for (const member of members) {
+        const own = lay(pack[member]?.ids ?? [], 0);
+        places.set(member, { trunk: own, own });
+        families.push({ trunk: ids.length - own, branches: [] });
+      }
+      continue;
+    }
+    const trunk = lay(pack[members[0] as number]?.ids.slice(0, length) ?? [], 0);
+    const branches = members.map((member) => {
+      const own = pack[member]?.ids.slice(length) ?? [];
+      places.set(member, { trunk, own: lay(own, length) });
+      sharedBy.set(member, length);
+      return own.length;
+    });
+    families.push({ trunk: length, branches });
+  }
+  const rows = pack.flatMap((document, member) => {
+    const shared = sharedBy.get(member) ?? 0;
+    const { trunk, own } = places.get(member) as { trunk: number; own: number };
+    return Array.from(document.ids, (_, i) => (i < shared ? trunk + i : own + i - shared));
+  });
+  return { ids, positions, families, rowsOf: (tokens) => tokens.map((token) => rows[token] as number) };
+}
