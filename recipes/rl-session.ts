@@ -213,7 +213,7 @@ export class RlSession {
   /** What the policy that sampled says, by the training forward. */
   async #readOld(rollouts: readonly Rollout[], signal: AbortSignal): Promise<void> {
     const { temperature, algorithm, packTokens } = this.#config;
-    for (const pack of fillRuns(rollouts, ({ document }) => document.ids.length, packTokens)) {
+    for (const pack of fillRuns(rollouts, rowsBehind, packTokens)) {
       const documents = pack.map(({ document }) => document);
       const { logprobs, values } = this.#student.executor.read(documents, {
         logprobs: { temperature },
@@ -291,7 +291,11 @@ export class RlSession {
     // An answer that moves nothing is not computed; its weight stays in the mean.
     const moving = weighted.filter(({ rollout }) => moves(rollout, this.#config));
     if (moving.length === 0) return;
-    const packs = fillRuns(moving, ({ rollout }) => rollout.document.ids.length, this.#config.packTokens);
+    const packs = fillRuns(
+      moving,
+      ({ rollout }, before) => rowsBehind(rollout, before?.rollout),
+      this.#config.packTokens,
+    );
     const gradients = new Gradients({ accumulates: packs.length > 1 });
     for (const pack of packs) {
       const documents = pack.map(({ rollout }) => rollout.document);
@@ -360,6 +364,10 @@ export class RlSession {
     this.#student.executor.release();
   }
 }
+
+/** What an answer adds to a pack: its prompt, too, unless the one before it answers the same. */
+const rowsBehind = ({ prompt, document }: Rollout, before: Rollout | undefined): number =>
+  before?.prompt === prompt ? document.labelTokens : document.ids.length;
 
 /** A reward model by what is in its folder, wherever that stands. */
 const contentOf = (rewards: readonly RewardSource[]): Promise<RewardSource[]> =>

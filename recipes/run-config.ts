@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { deviceSchema } from './device-config.ts';
 import { evaluateSchema } from './evaluate-config.ts';
 import { answerSchema, generateSchema, translateSchema } from './generate-config.ts';
+import { loopSchema } from './loop-config.ts';
 import { sftSchema } from './sft-config.ts';
 
 const files = z.array(z.string()).min(1);
@@ -35,6 +36,9 @@ export const runSchema = z.strictObject({
   generate: generateSchema.optional().describe('a teacher writes new instructions and answers them (Self-Instruct)'),
   sft: sftSchema.omit({ data: true, output: true, device: true }),
   evaluate: evaluateSchema,
+  loop: loopSchema
+    .optional()
+    .describe('after fine-tuning: answers compared by a teacher, a reward model, reinforcement learning, in rounds'),
   about: z.array(z.string()).default([]).describe('sentences for the top of the report: who taught whom'),
 });
 

@@ -7,6 +7,7 @@ import { type ParseOptions, parseConfig, readSettings } from '../src/run/config.
 import { openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts';
 import { checkNewTokens } from '../src/text/add-tokens.ts';
 import { checkGguf } from './gguf-teacher.ts';
+import { checkLoop } from './loop-input.ts';
 import { type RunConfig, runSchema } from './run-config.ts';
 import { sftAliases } from './sft-aliases.ts';
 import { checkModel, checkSettings, checkTemplate, checkTrainable } from './sft-input.ts';
@@ -28,13 +29,14 @@ export async function readRunConfig(
   if (!config.answer && !config.translate && !config.generate) {
     throw new ConfigError(`${file}: there is nothing to learn from: give answer, translate or generate`);
   }
-  const { answer, translate, generate, evaluate, sft } = config;
+  const { answer, translate, generate, evaluate, sft, loop } = config;
   checkTemplate(sft.template);
   checkNewTokens(sft.addTokens ?? []);
   checkSettings(sft);
   checkTrainable(sft.model);
   if (evaluate.scorer) checkModel(evaluate.scorer.model);
-  const asked = [answer?.teacher, translate?.teacher, generate?.teacher, evaluate.judge];
+  if (loop) checkLoop(loop);
+  const asked = [answer?.teacher, translate?.teacher, generate?.teacher, evaluate.judge, loop?.teacher];
   const teachers = asked.filter((teacher) => teacher !== undefined);
   for (const teacher of teachers) await checkTeacher(teacher);
   return config;
@@ -51,13 +53,14 @@ async function checkTeacher(config: TeacherConfig): Promise<void> {
 export async function mapModels(config: RunConfig, map: (model: string) => Promise<string>): Promise<RunConfig> {
   const ofTeacher = async <T extends TeacherConfig>(teacher: T): Promise<T> =>
     teacher.provider === 'local' ? { ...teacher, model: await map(teacher.model) } : teacher;
-  const { answer, translate, generate, evaluate, sft } = config;
+  const { answer, translate, generate, evaluate, sft, loop } = config;
   return {
     ...config,
     sft: { ...sft, model: await map(sft.model) },
     ...(answer && { answer: { ...answer, teacher: await ofTeacher(answer.teacher) } }),
     ...(translate && { translate: { ...translate, teacher: await ofTeacher(translate.teacher) } }),
     ...(generate && { generate: { ...generate, teacher: await ofTeacher(generate.teacher) } }),
+    ...(loop && { loop: { ...loop, teacher: await ofTeacher(loop.teacher) } }),
     evaluate: {
       ...evaluate,
       ...(evaluate.judge && { judge: await ofTeacher(evaluate.judge) }),

@@ -1,5 +1,6 @@
 /** What a run leaves behind for its report: where its stages stand, what they cost. */
 import type { StageCost } from '../src/report/report-input.ts';
+import type { LoopResult } from './loop.ts';
 import type { RunConfig } from './run-config.ts';
 
 export const runFile = 'run.json';
@@ -13,5 +14,7 @@ export interface RunRecord {
   readonly versions: Readonly<Record<string, string>>;
   readonly finishedAt: string;
   readonly stages: { readonly data: string; readonly sft: string; readonly evaluate: string };
+  /** Folders by their names in the run's. */
+  readonly loop?: LoopResult;
   readonly costs: readonly StageCost[];
 }

@@ -5,7 +5,7 @@
  * Every stage has a folder of its own, named by what it depends on: run again, what is done is found.
  */
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { writeFileAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
 import { WorkError } from '../src/base/errors.ts';
 import { readJson, toJsonl } from '../src/base/jsonl.ts';
@@ -23,6 +23,7 @@ import type { RunContext } from './context.ts';
 import * as evaluate from './evaluate.ts';
 import * as generate from './generate.ts';
 import { folderOf, modelName, teacherIdentity } from './local-models.ts';
+import { type LoopResult, run as runLoop } from './loop.ts';
 import type { MadeData } from './made-data.ts';
 import { checkMemory, inSection } from './plan-train.ts';
 import { assertMaySpend, plannedRun } from './quote.ts';
@@ -38,6 +39,7 @@ export interface RunResult {
   readonly report: string;
   readonly model: string;
   readonly summary: EvaluationSummary;
+  readonly loop?: LoopResult;
 }
 
 export async function run(
@@ -139,12 +141,17 @@ export async function run(
   );
   told(evaluation, 'evaluation', context);
 
-  // 7. The report.
+  // 7. Feedback, a reward model and reinforcement learning, in rounds.
+  const loop =
+    config.loop && (await runLoop(config.loop, sft.folder, { ...context, device: config.device, stage: stageOf }));
+
+  // 8. The report.
   const record: RunRecord = {
     config: withoutSecrets(config) as RunConfig,
     versions: { understudy: version, node: process.versions.node },
     finishedAt: new Date().toISOString(),
     stages: { data: basename(data.folder), sft: basename(sft.folder), evaluate: basename(evaluation.folder) },
+    ...(loop && { loop: inRun(loop, output) }),
     costs: costsOf(context),
   };
   writeRecord(output, record);
@@ -152,7 +159,7 @@ export async function run(
   if (config.evaluate.requireLowerLoss && !lossImproved(evaluation.result)) {
     throw new WorkError('the held-out loss did not clearly fall', { hint: `see ${page}` });
   }
-  return { report: page, model: sft.folder, summary: evaluation.result };
+  return { report: page, model: loop?.model ?? sft.folder, summary: evaluation.result, ...(loop && { loop }) };
 }
 
 /** As `train sft`: what cannot be trained here is neither taught nor paid for. */
@@ -172,9 +179,20 @@ async function checkTraining(
 function writeRecord(output: string, record: RunRecord): void {
   const file = join(output, runFile);
   const before = existsSync(file) ? (readJson(file) as Partial<RunRecord>) : {};
-  const essence = ({ config, stages }: Partial<RunRecord>) => JSON.stringify([config, stages]);
+  const essence = ({ config, stages, loop }: Partial<RunRecord>) => JSON.stringify([config, stages, loop]);
   if (essence(before) !== essence(record)) writeJsonAtomic(file, record);
 }
+
+/** Folders as they stand in the run's, which may be moved. */
+const inRun = (loop: LoopResult, output: string): LoopResult => ({
+  ...loop,
+  model: relative(output, loop.model),
+  rounds: loop.rounds.map((round) => {
+    const { compare, reward, rl, check } = round.folders;
+    const [own, rewards, policy, checks] = [compare, reward, rl, check].map((folder) => relative(output, folder));
+    return { ...round, folders: { compare: own!, reward: rewards!, rl: policy!, check: checks! } };
+  }),
+});
 
 function told<T>(stage: StageResult<T>, name: string, { progress }: RunContext): StageResult<T> {
   if (stage.found) progress(name).finish('done before');
