@@ -20,47 +20,67 @@ export interface ContextOptions {
   readonly yes?: boolean | undefined;
 }
 
+type Asking = Pick<RunContext, 'ledger' | 'budgetUsd' | 'yes' | 'progress' | 'teacher'>;
+
 export function withRunContext<T>(options: ContextOptions, body: (context: RunContext) => Promise<T>): Promise<T> {
   return interruptible(async (signal) => {
-    const ledger = new Ledger(options.ledger ?? join(options.output, 'ledger.sqlite'));
-    const teachers = new Map<string, Promise<Teacher>>();
     let engine: Promise<Engine> | undefined;
     const startEngine = () => {
       engine ??= openEngine(options);
       return engine;
     };
-    const open = async (config: TeacherConfig): Promise<Teacher> => {
-      const teacher = await openTeacher(config, async (local) => {
-        if (local.provider === 'gguf') {
-          const { openGgufTeacher } = await import('../recipes/gguf-teacher.ts');
-          return openGgufTeacher(local, options.threads);
-        }
-        const { model } = local;
-        if (model !== 'builtin') modelFolder(model);
-        return openLocalTeacher(await startEngine(), await fetchModel(model, signal));
-      });
-      await teacher.probe(signal);
-      return teacher;
-    };
     try {
-      return await body({
-        ledger,
-        budgetUsd: options.budgetUsd,
-        yes: options.yes ?? false,
-        signal,
-        progress: progressBar,
-        engine: startEngine,
-        teacher(config) {
-          const key = JSON.stringify(config);
-          const known = teachers.get(key) ?? open(config);
-          teachers.set(key, known);
-          return known;
-        },
-      });
+      return await asking(options, { engine: startEngine, signal }, (context) =>
+        body({ ...context, signal, engine: startEngine }),
+      );
     } finally {
-      for (const teacher of teachers.values()) await teacher.then((one) => one.close()).catch(() => {});
       await engine?.then((one) => one.stop()).catch(() => {});
-      ledger.close();
     }
   });
+}
+
+/** Teachers and their ledger beside an engine that runs already. */
+export const withAsking = <T>(
+  options: ContextOptions,
+  { engine, signal }: { readonly engine: Engine; readonly signal: AbortSignal },
+  body: (context: Asking) => Promise<T>,
+): Promise<T> => asking(options, { engine: () => Promise.resolve(engine), signal }, body);
+
+async function asking<T>(
+  options: ContextOptions,
+  { engine, signal }: Pick<RunContext, 'engine' | 'signal'>,
+  body: (context: Asking) => Promise<T>,
+): Promise<T> {
+  const ledger = new Ledger(options.ledger ?? join(options.output, 'ledger.sqlite'));
+  const teachers = new Map<string, Promise<Teacher>>();
+  const open = async (config: TeacherConfig): Promise<Teacher> => {
+    const teacher = await openTeacher(config, async (local) => {
+      if (local.provider === 'gguf') {
+        const { openGgufTeacher } = await import('../recipes/gguf-teacher.ts');
+        return openGgufTeacher(local, options.threads);
+      }
+      const { model } = local;
+      if (model !== 'builtin') modelFolder(model);
+      return openLocalTeacher(await engine(), await fetchModel(model, signal));
+    });
+    await teacher.probe(signal);
+    return teacher;
+  };
+  try {
+    return await body({
+      ledger,
+      budgetUsd: options.budgetUsd,
+      yes: options.yes ?? false,
+      progress: progressBar,
+      teacher(config) {
+        const key = JSON.stringify(config);
+        const known = teachers.get(key) ?? open(config);
+        teachers.set(key, known);
+        return known;
+      },
+    });
+  } finally {
+    for (const teacher of teachers.values()) await teacher.then((one) => one.close()).catch(() => {});
+    ledger.close();
+  }
 }

@@ -196,12 +196,13 @@ async function reinforce(
   { rl: settings }: LoopConfig,
   { policy, reward, prompts }: { readonly policy: string; readonly reward: string; readonly prompts: string },
   folder: string,
-  { engine: open, device, signal, progress }: LoopContext,
+  context: LoopContext,
 ): Promise<RlResult> {
+  const { engine: open, device, signal, progress } = context;
   const engine = await open();
   const rewards = [{ kind: 'model', model: reward, weight: 1 } as const, ...settings.rewards];
   const config = { ...settings, device: device as never, model: policy, data: [prompts], output: folder, rewards };
-  const result = await rl.run(config, { engine, signal, progress: progress(settings.algorithm) });
+  const result = await rl.run(config, { engine, signal, progress: progress(settings.algorithm), asking: context });
   await engine.call('merge', { adapter: folder, output: join(folder, policyFolder), dtype: 'float32' });
   return result;
 }

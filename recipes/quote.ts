@@ -27,7 +27,7 @@ export interface PlannedCalls {
 }
 
 /** `unknownTokens`: what a request's prompt may have besides what stands in it, texts that are not written yet. */
-function planned(
+export function planned(
   { price }: Pick<Teacher, 'price'>,
   requests: readonly TeacherRequest[],
   unknownTokens = 0,

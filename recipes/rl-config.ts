@@ -1,5 +1,6 @@
 /** Settings of reinforcement learning: PPO, GRPO, RLOO. */
 import { z } from 'zod';
+import { teacherConfigSchema } from '../src/teacher/open-teacher.ts';
 import { positive, type TrainingConfig, trainingSchema } from './training-config.ts';
 
 const weight = z.number().default(1).describe('in the sum of the rewards');
@@ -7,6 +8,13 @@ const weight = z.number().default(1).describe('in the sum of the rewards');
 /** What an answer earns: each by itself, their weighted sum together. */
 const rewardSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('model'), model: z.string().describe('folder of a reward model'), weight }),
+  z.strictObject({
+    kind: z.literal('teacher').describe('1 to 10, by a teacher that reads a prompt’s answers side by side'),
+    teacher: teacherConfigSchema,
+    atOnce: positive.optional().describe('most answers shown in one request; default: all of a prompt'),
+    verdictTokens: positive.default(160).describe('longest verdict, for each answer shown'),
+    weight,
+  }),
   z.strictObject({
     kind: z.literal('words'),
     atMost: positive.optional(),

@@ -16,7 +16,7 @@ import { addFilesAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
 import { throwIfAborted, WorkError } from '../src/base/errors.ts';
 import type { Message } from '../src/base/message.ts';
 import { Rng } from '../src/base/rng.ts';
-import { fillRuns } from '../src/data/pack.ts';
+import { fillRuns } from '../src/base/runs.ts';
 import { decode } from '../src/infer/decode.ts';
 import { labelLogprobs } from '../src/infer/logprobs.ts';
 import { loadModel, resolveDtype } from '../src/local/loaded-model.ts';
@@ -40,7 +40,7 @@ import { currentNumerics } from '../src/train/numerics.ts';
 import { AdamW } from '../src/train/optimizer.ts';
 import { learningRateAt } from '../src/train/schedule.ts';
 import { Update } from '../src/train/update.ts';
-import { modelContent } from './local-models.ts';
+import { modelContent, teacherIdentity } from './local-models.ts';
 import { type RewardSource, type RlConfig, trainingConfigOf } from './rl-config.ts';
 import { type RlFigures, RlMeter } from './rl-figures.ts';
 import { moves, policyDerivatives, type Rollout, setGroupAdvantages, setTokenAdvantages } from './rl-rollouts.ts';
@@ -369,10 +369,13 @@ export class RlSession {
 const rowsBehind = ({ prompt, document }: Rollout, before: Rollout | undefined): number =>
   before?.prompt === prompt ? document.labelTokens : document.ids.length;
 
-/** A reward model by what is in its folder, wherever that stands. */
-const contentOf = (rewards: readonly RewardSource[]): Promise<RewardSource[]> =>
+/** A reward model by what is in its folder, wherever that stands; a teacher by who it is. */
+const contentOf = (rewards: readonly RewardSource[]): Promise<unknown[]> =>
   Promise.all(
-    rewards.map(async (one) => (one.kind === 'model' ? { ...one, model: await modelContent(one.model) } : one)),
+    rewards.map(async (one) => {
+      if (one.kind === 'model') return { ...one, model: await modelContent(one.model) };
+      return one.kind === 'teacher' ? { ...one, teacher: await teacherIdentity(one.teacher) } : one;
+    }),
   );
 
 /** PPO's values begin at 0. */

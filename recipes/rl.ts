@@ -1,7 +1,7 @@
 /**
  * Reinforcement learning (the paper's future work; PPO, GRPO, RLOO): sample answers with the policy's current weights, say
  * what each has earned, learn from it; again. What a round does to the weights is rl-session.ts's, in the engine's process;
- * rewards come from here: a reward model, checks that a program makes, and weighted sums of them.
+ * what answers earn is rl-rewards.ts's.
  *
  * Which prompts a round takes, and every random number in it, follow from the seed and the round: resumed at a round's
  * border equals uninterrupted. Every answer and what it earned is a row of rollouts.jsonl.
@@ -13,17 +13,19 @@ import { JsonlLog, keepRows } from '../src/base/jsonl.ts';
 import { lockFolder } from '../src/base/lock.ts';
 import { Rng } from '../src/base/rng.ts';
 import { type Prompt, readPrompts } from '../src/data/prompts.ts';
-import { exactReward, jsonReward, regexReward, wordsReward } from '../src/evaluate/answer-checks.ts';
 import type { Progress } from '../src/run/progress.ts';
 import { type HealthFigures, healthWarnings } from '../src/train/rl-health.ts';
 import type { Engine } from './engine.ts';
-import type { RewardSource, RlConfig } from './rl-config.ts';
+import type { RlConfig } from './rl-config.ts';
+import { assertMayReward, type Earned, type RewardAsking, rewardAll } from './rl-rewards.ts';
 import type { RlResult, SampledAnswer } from './rl-session.ts';
 
 export interface RlContext {
   readonly engine: Pick<Engine, 'call'>;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** Where a teacher rewards. */
+  readonly asking?: RewardAsking | undefined;
 }
 
 /** A line of train.jsonl: an iteration. */
@@ -37,11 +39,12 @@ interface IterationRow extends HealthFigures {
 const logFile = 'train.jsonl';
 const rolloutsFile = 'rollouts.jsonl';
 
-export async function run(config: RlConfig, { engine, signal, progress }: RlContext): Promise<RlResult> {
+export async function run(config: RlConfig, { engine, signal, progress, asking }: RlContext): Promise<RlResult> {
   mkdirSync(config.output, { recursive: true });
   const lock = await lockFolder(config.output, { onWait: (owner) => progress.note(`waiting for ${owner}`), signal });
   try {
     const prompts = config.data.flatMap((file) => readPrompts(file));
+    await assertMayReward(config, prompts, asking);
     const onEvent = ({ note }: { readonly note?: string }) => note !== undefined && progress.note(note);
     const opened = await engine.call('rlOpen', { config, learned: prompts }, { signal, onEvent });
     if (opened.result) return opened.result;
@@ -61,7 +64,7 @@ export async function run(config: RlConfig, { engine, signal, progress }: RlCont
         const asked = chosen.map(({ id, messages }) => ({ id, messages }));
         const answers = await engine.call('rlSample', { iteration, prompts: asked }, { signal });
         const sampling = took();
-        const rewards = await rewardAll(config.rewards, chosen, answers, engine, signal);
+        const rewards = await rewardAll(config, chosen, answers, { engine, signal, asking });
         const rewarding = took();
         const given = { iteration, rewards: rewards.map(({ total }) => total) };
         const { metrics, ...figures } = await engine.call('rlLearn', given, { signal, onEvent });
@@ -123,63 +126,6 @@ export function promptsAt(
   });
   // Where a round ends and the next begins, a prompt may come twice: its answers are one group.
   return [...new Map(chosen.map((prompt) => [prompt.id, prompt])).values()];
-}
-
-/** What an answer earned; NaN where a source could not say. */
-export interface Earned {
-  readonly total: number;
-  /** By source, unweighted. */
-  readonly parts: Readonly<Record<string, number>>;
-}
-
-export async function rewardAll(
-  sources: readonly RewardSource[],
-  prompts: readonly Prompt[],
-  answers: readonly SampledAnswer[],
-  engine: Pick<Engine, 'call'>,
-  signal: AbortSignal,
-): Promise<Earned[]> {
-  const byId = new Map(prompts.map((prompt) => [prompt.id, prompt]));
-  const columns: { name: string; weight: number; values: readonly number[] }[] = [];
-  for (const [i, source] of sources.entries()) {
-    const promptOf = ({ prompt }: SampledAnswer) => byId.get(prompt) as Prompt;
-    const values =
-      source.kind === 'model'
-        ? await modelRewards(source.model, answers, promptOf, engine, signal)
-        : answers.map((answer) => checked(source, answer.text, promptOf(answer)));
-    columns.push({ name: sources.length > 1 ? `${source.kind} ${i + 1}` : source.kind, weight: source.weight, values });
-  }
-  return answers.map((_, i) => ({
-    total: columns.reduce((sum, { weight, values }) => sum + weight * (values[i] as number), 0),
-    parts: Object.fromEntries(columns.map(({ name, values }) => [name, values[i] as number])),
-  }));
-}
-
-function checked(source: Exclude<RewardSource, { kind: 'model' }>, answer: string, { reference }: Prompt): number {
-  switch (source.kind) {
-    case 'words':
-      return wordsReward(answer, source);
-    case 'regex':
-      return regexReward(answer, new RegExp(source.pattern, source.flags));
-    case 'exact':
-      return reference === undefined ? Number.NaN : exactReward(answer, reference);
-    case 'json':
-      return jsonReward(answer);
-  }
-}
-
-function modelRewards(
-  folder: string,
-  answers: readonly SampledAnswer[],
-  promptOf: (answer: SampledAnswer) => Prompt,
-  engine: Pick<Engine, 'call'>,
-  signal: AbortSignal,
-): Promise<number[]> {
-  const conversations = answers.map((answer) => [
-    ...promptOf(answer).messages,
-    { role: 'assistant', content: answer.text } as const,
-  ]);
-  return engine.call('rewards', { model: { folder, dtype: 'auto' }, conversations }, { signal });
 }
 
 /** Iterations and their answers up to where the run is gone on with; what came after is made again. */

@@ -1,25 +1,19 @@
+import type { z } from 'zod';
+import type { RlConfig } from '../../recipes/rl-config.ts';
+import type { RewardAsking } from '../../recipes/rl-rewards.ts';
 import { ConfigError } from '../../src/base/errors.ts';
-import {
-  type Command,
-  command,
-  deviceOption,
-  fetchModel,
-  positiveNumber,
-  realNumber,
-  wholeNumber,
-  withEngine,
-} from '../command.ts';
-import { printJson, progressBar } from '../terminal.ts';
-import { parseTrainingSettings } from './training-settings.ts';
+import { type Command, command, deviceOption, positiveNumber, realNumber, wholeNumber } from '../command.ts';
+import { withAsking } from '../run-context.ts';
+import { progressBar } from '../terminal.ts';
+import { runTraining, type TrainingFlags } from './run-training.ts';
 
-interface RlFlags {
-  readonly config?: string;
-  readonly threads?: number;
-  readonly json?: boolean;
+interface RlFlags extends TrainingFlags {
   readonly rewardModel?: string;
   readonly maxWords?: number;
   readonly regex?: string;
-  readonly [flag: string]: unknown;
+  readonly ledger?: string;
+  readonly budgetUsd?: number;
+  readonly yes?: boolean;
 }
 
 export function grpoCommand(): Command {
@@ -55,13 +49,16 @@ export function ppoCommand(): Command {
 
 const withRlOptions = (command: Command): Command =>
   command
-    .option('--config <file>', 'settings in YAML; rewards too, with their weights')
+    .option('--config <file>', 'settings in YAML; rewards too, a teacher’s among them, with their weights')
     .option('--model <folder>', 'the policy at first, and its reference: a folder, org/name on the hub, or builtin')
     .option('--data <files...>', 'files whose prompts are answered')
     .option('--out <folder>', 'folder of the trained adapters, their log and checkpoints')
     .option('--reward-model <folder>', 'rewards by a reward model')
     .option('--max-words <n>', 'reward 1 for answers of at most so many words', positiveNumber)
     .option('--regex <pattern>', 'reward 1 for answers that match')
+    .option('--budget-usd <usd>', 'most that a teacher among the rewards may cost', realNumber)
+    .option('--yes', 'spend without a limit')
+    .option('--ledger <file>', 'paid calls (default: ledger.sqlite in the output folder)')
     .option('--template <name>', 'chat template: alpaca, chatml or a Jinja file (default: the model’s own)')
     .option('--dtype <type>', 'compute in auto, float32 or bfloat16 (default: auto)')
     .addOption(deviceOption())
@@ -86,25 +83,26 @@ async function runRl(kind: 'grpo' | 'ppo', given: RlFlags): Promise<void> {
   const { grpoSchema, ppoSchema } = await import('../../recipes/rl-config.ts');
   const { run } = await import('../../recipes/rl.ts');
   const { checkRlInput } = await import('../../recipes/rl-input.ts');
-  const { config: file, threads, json, rewardModel, maxWords, regex, ...flags } = given;
+  const { rewardModel, maxWords, regex, ledger, budgetUsd, yes, ...flags } = given;
   const rewards = [
     ...(rewardModel === undefined ? [] : [{ kind: 'model', model: rewardModel }]),
     ...(maxWords === undefined ? [] : [{ kind: 'words', atMost: maxWords }]),
     ...(regex === undefined ? [] : [{ kind: 'regex', pattern: regex }]),
   ];
-  if (file === undefined && rewards.length === 0) {
+  if (flags.config === undefined && rewards.length === 0) {
     throw new ConfigError(`train ${kind}: nothing says what an answer earns`, {
       hint: 'give --reward-model FOLDER, --max-words N or --regex PATTERN, or rewards in a file: --config',
     });
   }
-  const settings = { ...flags, ...(rewards.length > 0 && { rewards }) };
-  const where = { file, flags: settings, command: `train ${kind}` };
-  const config =
-    kind === 'grpo' ? await parseTrainingSettings(grpoSchema, where) : await parseTrainingSettings(ppoSchema, where);
-  checkRlInput(config);
-  const result = await withEngine({ threads, device: config.device }, async (engine, signal) => {
-    const model = await fetchModel(config.model, signal);
-    return run({ ...config, model }, { engine, signal, progress: progressBar(`train ${kind}`) });
-  });
-  if (json) printJson(result);
+  const schema: z.ZodType<RlConfig> = kind === 'grpo' ? grpoSchema : ppoSchema;
+  await runTraining(
+    { command: `train ${kind}`, schema, check: checkRlInput },
+    { ...flags, ...(rewards.length > 0 && { rewards }) },
+    (config, engine, signal) => {
+      const learn = (asking?: RewardAsking) =>
+        run(config, { engine, signal, progress: progressBar(`train ${kind}`), asking });
+      if (config.rewards.every((one) => one.kind !== 'teacher')) return learn();
+      return withAsking({ output: config.output, ledger, budgetUsd, yes }, { engine, signal }, learn);
+    },
+  );
 }

@@ -1,23 +1,11 @@
 import { Option } from 'commander';
 import type { z } from 'zod';
-import type { DpoResult } from '../../recipes/dpo.ts';
-import type { DpoConfig } from '../../recipes/dpo-config.ts';
-import type { RewardResult } from '../../recipes/reward.ts';
-import type { RewardConfig } from '../../recipes/reward-config.ts';
+import type { EngineMethods } from '../../recipes/engine.ts';
 import { ConfigError } from '../../src/base/errors.ts';
-import {
-  Command,
-  command,
-  deviceOption,
-  fetchModel,
-  positiveNumber,
-  realNumber,
-  wholeNumber,
-  withEngine,
-} from '../command.ts';
-import { printJson, progressBar, say } from '../terminal.ts';
+import { Command, command, deviceOption, positiveNumber, realNumber, wholeNumber } from '../command.ts';
+import { progressBar, say } from '../terminal.ts';
+import { runTraining, type TrainingFlags } from './run-training.ts';
 import { grpoCommand, ppoCommand } from './train-rl.ts';
-import { parseTrainingSettings } from './training-settings.ts';
 
 export function trainCommand(): Command {
   return new Command('train')
@@ -36,10 +24,7 @@ function sftCommand(): Command {
     'train sft --model org/name --data alpaca.json --lora-rank 16 --out adapters',
     'train sft --config sft.yaml --epochs 1',
   ]);
-  return withSftOptions(sft)
-    .option('--ignore-memory', 'train even where the memory planned is more than the machine has')
-    .option('--json', 'print one JSON document')
-    .action(runSft);
+  return trainsBy(withSftOptions(sft), runSft);
 }
 
 /** With spaces or commas between. */
@@ -60,15 +45,10 @@ function rewardCommand(): Command {
     'train reward --model my-student --data comparisons.jsonl --out my-reward-model',
     'train reward --model org/name --data pairs.jsonl --lora-rank 16 --eval-share 0.2 --out reward-adapters',
   ]);
-  return withTrainingOptions(
-    reward,
-    'answers that are compared: TRL’s types, GPT-4-LLM’s, Alpaca’s with ranked outputs',
-  )
+  withTrainingOptions(reward, comparedAnswers)
     .option('--margin-scale <n>', 'rewards must differ by so much times the scores’ margin (default: 0)', realNumber)
-    .option('--centering <n>', 'weight that keeps rewards about 0 (default: 0)', realNumber)
-    .option('--ignore-memory', 'train even where the memory planned is more than the machine has')
-    .option('--json', 'print one JSON document')
-    .action(runReward);
+    .option('--centering <n>', 'weight that keeps rewards about 0 (default: 0)', realNumber);
+  return trainsBy(reward, runReward);
 }
 
 function dpoCommand(): Command {
@@ -80,16 +60,23 @@ function dpoCommand(): Command {
       'train dpo --model my-student --data pairs.jsonl --loss simpo --beta 2 --gamma 1 --lora-rank 16 --out adapters',
     ],
   );
-  return withTrainingOptions(dpo, 'answers that are compared: TRL’s types, GPT-4-LLM’s, Alpaca’s with ranked outputs')
+  withTrainingOptions(dpo, comparedAnswers)
     .option('--loss <name>', 'dpo, ipo, or simpo, which needs no reference (default: dpo)')
     .option('--beta <n>', 'how close to stay to the reference (default: 0.1)', realNumber)
     .option('--logprobs <how>', 'over an answer’s tokens: sum (default of dpo) or mean (ipo, simpo)')
     .option('--smoothing <share>', 'pairs taken to be labelled the wrong way round: cDPO (default: 0)', realNumber)
-    .option('--gamma <n>', 'by how much the better must win: simpo (default: 0)', realNumber)
+    .option('--gamma <n>', 'by how much the better must win: simpo (default: 0)', realNumber);
+  return trainsBy(dpo, runDpo);
+}
+
+const comparedAnswers = 'answers that are compared: TRL’s types, GPT-4-LLM’s, Alpaca’s with ranked outputs';
+
+/** With what `plan train` has not, last in the help. */
+const trainsBy = (command: Command, run: (flags: Flags) => Promise<void>): Command =>
+  command
     .option('--ignore-memory', 'train even where the memory planned is more than the machine has')
     .option('--json', 'print one JSON document')
-    .action(runDpo);
-}
+    .action(run);
 
 /** What every training has as flags. */
 function withTrainingOptions(command: Command, data: string): Command {
@@ -130,66 +117,45 @@ function withTrainingOptions(command: Command, data: string): Command {
     .option('--threads <n>', 'threads of the engine', positiveNumber);
 }
 
-interface SftFlags {
-  readonly config?: string;
-  readonly threads?: number;
+interface Flags extends TrainingFlags {
   readonly ignoreMemory?: boolean;
-  readonly json?: boolean;
-  /** The settings, some by a shorter name that the table of aliases has: out, lr, checkpointEvery. */
-  readonly [flag: string]: unknown;
 }
 
-async function runSft({ config: file, threads, ignoreMemory, json, ...flags }: SftFlags): Promise<void> {
+async function runSft(flags: Flags): Promise<void> {
   const { sftSchema } = await import('../../recipes/sft-config.ts');
   const { checkSftInput } = await import('../../recipes/sft-input.ts');
-  const { checkMemory } = await import('../../recipes/plan-train.ts');
-  const { showTraining } = await import('../../recipes/show-training.ts');
-  if (file === undefined) requireFlags(flags);
-  const config = await parseTrainingSettings(sftSchema, { file, flags, command: 'train sft' });
-  checkSftInput(config);
-  const result = await withEngine({ threads, device: config.device }, async (engine, signal) => {
-    const model = await fetchModel(config.model, signal);
-    if (!ignoreMemory) await checkMemory({ ...config, model }, () => engine.call('machine', null), say);
-    return showTraining(progressBar('training'), (onEvent) =>
-      engine.call('sft', { ...config, model }, { signal, onEvent }),
-    );
-  });
-  if (json) printJson(result);
+  await runLearning('sft', sftSchema, flags, checkSftInput);
 }
 
-async function runReward(flags: SftFlags): Promise<void> {
+async function runReward(flags: Flags): Promise<void> {
   const { rewardSchema } = await import('../../recipes/reward-config.ts');
-  await runOnComparisons('reward', rewardSchema, flags);
-}
-
-async function runDpo(flags: SftFlags): Promise<void> {
-  const { dpoSchema } = await import('../../recipes/dpo-config.ts');
-  const { preferenceSettings } = await import('../../recipes/dpo-config.ts');
-  await runOnComparisons('dpo', dpoSchema, flags, preferenceSettings);
-}
-
-async function runOnComparisons<Config extends RewardConfig | DpoConfig>(
-  kind: 'reward' | 'dpo',
-  schema: z.ZodType<Config>,
-  { config: file, threads, ignoreMemory, json, ...flags }: SftFlags,
-  check: (config: Config) => unknown = () => undefined,
-): Promise<void> {
   const { checkComparisonInput } = await import('../../recipes/comparison-input.ts');
+  await runLearning('reward', rewardSchema, flags, checkComparisonInput);
+}
+
+async function runDpo(flags: Flags): Promise<void> {
+  const { dpoSchema, preferenceSettings } = await import('../../recipes/dpo-config.ts');
+  const { checkComparisonInput } = await import('../../recipes/comparison-input.ts');
+  await runLearning('dpo', dpoSchema, flags, (config) => {
+    preferenceSettings(config);
+    checkComparisonInput(config);
+  });
+}
+
+/** What learns from rows in one call of the engine. */
+async function runLearning<Kind extends 'sft' | 'reward' | 'dpo'>(
+  kind: Kind,
+  schema: z.ZodType<EngineMethods[Kind]['params']>,
+  { ignoreMemory, ...flags }: Flags,
+  check: (config: EngineMethods[Kind]['params']) => void,
+): Promise<void> {
   const { checkMemory } = await import('../../recipes/plan-train.ts');
   const { showTraining } = await import('../../recipes/show-training.ts');
-  if (file === undefined) requireFlags(flags);
-  const config = await parseTrainingSettings(schema, { file, flags, command: `train ${kind}` });
-  check(config);
-  checkComparisonInput(config);
-  const result = await withEngine({ threads, device: config.device }, async (engine, signal) => {
-    const model = await fetchModel(config.model, signal);
-    const own = { ...config, model };
-    if (!ignoreMemory) await checkMemory(own, () => engine.call('machine', null), say);
-    return showTraining<RewardResult | DpoResult>(progressBar('training'), (onEvent) =>
-      engine.call(kind, own as never, { signal, onEvent }),
-    );
+  if (flags.config === undefined) requireFlags(flags);
+  await runTraining({ command: `train ${kind}`, schema, check }, flags, async (config, engine, signal) => {
+    if (!ignoreMemory) await checkMemory(config, () => engine.call('machine', null), say);
+    return showTraining(progressBar('training'), (onEvent) => engine.call(kind, config, { signal, onEvent }));
   });
-  if (json) printJson(result);
 }
 
 /** A file may give them instead. */

@@ -4,10 +4,11 @@
  */
 import type { DataIssue } from '../base/errors.ts';
 import { Rng } from '../base/rng.ts';
+import { fillRuns } from '../base/runs.ts';
 import { type ChatTemplate, encodeConversation } from '../text/chat-template.ts';
 import { lastAnswerOnly } from '../text/labels.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { fillRuns, type TokenDocument } from './pack.ts';
+import type { TokenDocument } from './pack.ts';
 import { type Preference, type PreferenceAnswer, preferencePairs } from './preferences.ts';
 
 /** Of two answers of a group, by their places in it. */

@@ -1,6 +1,7 @@
 /** Log-probabilities a model gives to answers that exist already: held-out loss, and the teacher's own judgement. */
 import { setImmediate } from 'node:timers/promises';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
+import { fillRuns } from '../base/runs.ts';
 import { PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { labelPositions, splitByDocument } from '../text/labels.ts';
@@ -60,7 +61,8 @@ export async function labelLogprobs(
     const { run, shared } = nextRun(documents, results.length);
     const prefix = computePrefix(decoder, run[0]?.ids ?? [], shared);
     try {
-      for (const pack of packsOf(run.map((document) => withoutPrefix(document, prefix?.length ?? 0)))) {
+      const own = run.map((document) => withoutPrefix(document, prefix?.length ?? 0));
+      for (const pack of fillRuns(own, ({ ids }) => ids.length, packLimit)) {
         results.push(...packLogprobs(decoder, pack, prefix, temperature));
         onProgress?.(results.length);
         await setImmediate();
@@ -100,20 +102,6 @@ const withoutPrefix = ({ ids, labelMask }: LabelledTokens, length: number): Labe
   ids: ids.slice(length),
   labelMask: labelMask.slice(length),
 });
-
-function packsOf(documents: readonly LabelledTokens[]): LabelledTokens[][] {
-  const packs: LabelledTokens[][] = [];
-  let room = 0;
-  for (const document of documents) {
-    if (document.ids.length > room || packs.length === 0) {
-      packs.push([]);
-      room = packLimit;
-    }
-    packs.at(-1)?.push(document);
-    room -= document.ids.length;
-  }
-  return packs;
-}
 
 function packLogprobs(
   decoder: Decoder,

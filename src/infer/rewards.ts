@@ -1,6 +1,7 @@
 /** Rewards of a reward model: its scalar head at a conversation's last token. */
 import { setImmediate } from 'node:timers/promises';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
+import { fillRuns } from '../base/runs.ts';
 import { PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { lastPositions } from '../text/labels.ts';
@@ -12,7 +13,10 @@ import { scope, type Tensor } from '../torch/tensor.ts';
 /** Documents are computed packed, up to this many tokens at a time. */
 const packLimit = 2048;
 
-/** One reward per document, in order; independent of how documents are grouped, but for rounding. */
+/**
+ * One reward per document, in order; independent of how documents are grouped, but for rounding. NaN for one that has no
+ * token, or more than the model has positions for.
+ */
 export async function rewardsOf(
   decoder: Decoder,
   documents: readonly { readonly ids: readonly number[] }[],
@@ -21,20 +25,20 @@ export async function rewardsOf(
   const { maxPositions } = decoder.config;
   const { scalarHead } = decoder;
   if (!scalarHead) throw new ConfigError('the model has no scalar head: it is no reward model');
-  const tooLong = documents.find(({ ids }) => ids.length > maxPositions || ids.length === 0);
-  if (tooLong) {
-    throw new ConfigError(`a conversation of ${tooLong.ids.length} tokens: the model has ${maxPositions} positions`);
-  }
-  const rewards: number[] = [];
-  while (rewards.length < documents.length) {
-    let end = rewards.length;
-    for (let tokens = 0; end < documents.length; end++) {
-      tokens += (documents[end] as (typeof documents)[number]).ids.length;
-      if (tokens > packLimit && end > rewards.length) break;
-    }
-    const pack = documents.slice(rewards.length, end);
-    rewards.push(...noGrad(() => scope(() => packRewards(decoder, scalarHead.tensor, pack))));
-    options.onProgress?.(rewards.length);
+  const rewards = new Array<number>(documents.length).fill(Number.NaN);
+  const fitting = [...documents.keys()].filter((i) => {
+    const { length } = (documents[i] as (typeof documents)[number]).ids;
+    return 0 < length && length <= maxPositions;
+  });
+  let done = documents.length - fitting.length;
+  for (const run of fillRuns(fitting, (i) => documents[i]?.ids.length ?? 0, packLimit)) {
+    const pack = run.map((i) => documents[i] as (typeof documents)[number]);
+    const own = noGrad(() => scope(() => packRewards(decoder, scalarHead.tensor, pack)));
+    run.forEach((i, at) => {
+      rewards[i] = own[at] as number;
+    });
+    done += run.length;
+    options.onProgress?.(done);
     await setImmediate();
     throwIfAborted(options.signal);
   }

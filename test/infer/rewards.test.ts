@@ -86,13 +86,18 @@ describe('rewardsOf', () => {
     decoder.release();
   });
 
-  it('refuses a model without a head, an empty conversation, and one beyond the last position', async () => {
+  it('refuses a model without a head; NaN is what an empty conversation has, and one beyond the last position', async () => {
     const language = loadDecoder(golden('llama-tied'), 'float32');
     await expect(rewardsOf(language, [{ ids: [3] }])).rejects.toThrow('no scalar head');
     const decoder = asRewardModel(language, { head: freshHead(32, 1) });
-    await expect(rewardsOf(decoder, [{ ids: [3] }, { ids: [] }])).rejects.toThrow('a conversation of 0 tokens');
+    const [alone] = await rewardsOf(decoder, [{ ids: [3] }]);
     const long = { ids: Array<number>(2049).fill(3) };
-    await expect(rewardsOf(decoder, [long])).rejects.toThrow('2049 tokens: the model has 2048 positions');
+    const seen: number[] = [];
+    const rewards = await rewardsOf(decoder, [{ ids: [] }, { ids: [3] }, long], {
+      onProgress: (done) => seen.push(done),
+    });
+    expect(rewards).toEqual([Number.NaN, alone, Number.NaN]);
+    expect(seen).toEqual([3]);
     decoder.release();
   });
 });

@@ -1,7 +1,7 @@
 import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { promptsAt, rewardAll } from '../../recipes/rl.ts';
+import { promptsAt } from '../../recipes/rl.ts';
 import { type GrpoConfig, grpoSchema, type PpoConfig, type RlConfig } from '../../recipes/rl-config.ts';
 import { checkRlInput } from '../../recipes/rl-input.ts';
 import { readPrompts } from '../../src/data/prompts.ts';
@@ -283,32 +283,6 @@ describe('a reward model', () => {
     expect(checked(goldenModel('lora-llama-tied'))).toThrow();
     expect(checked(grpo('flat').output)).toThrow('is no reward model'); // adapters of a policy
     expect(checked(join(scratch, 'absent'))).toThrow('no such model');
-  });
-});
-
-describe('rewards', () => {
-  const answers = (...texts: string[]) =>
-    texts.map((text, i) => ({ prompt: `p${i}`, text, finishReason: 'stop' as const, tokens: 3 }));
-  const prompts = readPrompts(data[0] as string);
-  const engine = { call: () => Promise.reject(new Error('not asked')) };
-  const given = (sources: GrpoConfig['rewards'], ...texts: string[]) =>
-    rewardAll(sources, prompts, answers(...texts), engine, new AbortController().signal);
-
-  it('are weighted and added up, and told by themselves', async () => {
-    const sources: GrpoConfig['rewards'] = [
-      { kind: 'words', atMost: 2, slack: 2, weight: 1 },
-      { kind: 'exact', weight: 10 },
-      { kind: 'json', weight: -0.5 },
-    ];
-    const earned = await given(sources, 'It is 0.', '3');
-    expect(earned).toEqual([
-      { total: 10.5, parts: { 'words 1': 0.5, 'exact 2': 1, 'json 3': 0 } },
-      { total: 0.5, parts: { 'words 1': 1, 'exact 2': 0, 'json 3': 1 } },
-    ]);
-    expect(await given([{ ...rewards[0] }], 'zz', 'ab')).toEqual([
-      { total: 0, parts: { regex: 0 } },
-      { total: 1, parts: { regex: 1 } },
-    ]);
   });
 });
 
