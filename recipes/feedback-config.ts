@@ -34,6 +34,15 @@ export const feedbackSchema = z
       .describe(
         'judge: the teacher reads the answers; logprob: its mean log-probability of each, of a model on this machine',
       ),
+    seeds: z.array(z.string()).default([]).describe('files of seed tasks, for examples'),
+    examples: z
+      .number()
+      .int()
+      .min(0)
+      .default(0)
+      .describe(
+        'seed tasks with their answers that the scorer logprob is shown before each prompt: the manner it likes',
+      ),
     answerers: z.array(answererSchema).default([]).describe('models that answer the prompts'),
     cut: z
       .enum(['drop', 'longer', 'keep'])
@@ -60,7 +69,9 @@ export const feedbackSchema = z
   .check(({ value, issues }) => {
     const wrong = (path: string, message: string) =>
       issues.push({ code: 'custom', path: [path], message, input: value });
-    const { scorer, teacher, ties, verdicts, answerers, form } = value;
+    const { scorer, teacher, ties, verdicts, answerers, form, seeds, examples } = value;
+    if (scorer === 'judge' && examples > 0) wrong('examples', 'expected with the scorer logprob alone');
+    if (examples > 0 && seeds.length === 0) wrong('seeds', 'expected files of seed tasks that the examples come from');
     if (scorer === 'logprob') {
       if (teacher.provider !== 'local') {
         const here =

@@ -6,6 +6,7 @@
  * scores are worth is for a held-out judge to say.
  */
 import { invariant, TeacherError } from '../src/base/errors.ts';
+import type { Message } from '../src/base/message.ts';
 import type { Scorer } from '../src/evaluate/scorer.ts';
 import type { Scoring } from '../src/generate/feedback.ts';
 import type { Teacher } from '../src/teacher/teacher.ts';
@@ -41,12 +42,18 @@ export function scorerTeacher(scorer: Scorer): Teacher {
   };
 }
 
-/** Each answer by itself, in its prompt's place: the order decides nothing. */
-export const logprobScoring = (model: string): Scoring => ({
+/**
+ * Each answer by itself, in its prompt's place: the order decides nothing. `examples`: turns that are shown before the
+ * prompts of a language.
+ */
+export const logprobScoring = (
+  model: string,
+  examples: (language: string) => readonly Message[] = () => [],
+): Scoring => ({
   tasks: (group) => group.candidates.map((_, place) => ({ group, verdict: 0, shown: [place] })),
   request({ group, shown }) {
     const content = group.candidates[shown[0] as number]?.content as string;
-    const messages = [...group.prompt, { role: 'assistant', content } as const];
+    const messages = [...examples(group.language), ...group.prompt, { role: 'assistant', content } as const];
     return { model, messages, parameters: { maxTokens: 1 }, sample: 0 };
   },
   read(text) {

@@ -9,11 +9,19 @@
  */
 import { rmSync } from 'node:fs';
 import { temporaryName } from '../src/base/atomic.ts';
+import { readSeeds } from '../src/data/formats.ts';
 import { openRowSink, type RowSink, withSinks } from '../src/data/row-sink.ts';
 import { isBroken, streamRows } from '../src/data/row-stream.ts';
-import { type CandidateGroup, type ScoredGroup, scoreGroups, teacherScoring } from '../src/generate/feedback.ts';
+import {
+  type CandidateGroup,
+  type ScoredGroup,
+  type Scoring,
+  scoreGroups,
+  teacherScoring,
+} from '../src/generate/feedback.ts';
 import { type Duel, settleTies, tiedTwos } from '../src/generate/feedback-ties.ts';
 import { type FeedbackYield, YieldTally } from '../src/generate/feedback-yield.ts';
+import type { Teacher } from '../src/teacher/teacher.ts';
 import { askProgress } from './ask-progress.ts';
 import type { RunContext } from './context.ts';
 import { type Answerer, candidateGroups, type SourceCounts } from './feedback-answers.ts';
@@ -24,6 +32,7 @@ import { plannedFeedback } from './feedback-quote.ts';
 import { toPreference, toRows } from './feedback-rows.ts';
 import { openScorer } from './local-models.ts';
 import { assertMaySpend } from './quote.ts';
+import { shownExamples } from './shown-examples.ts';
 
 export interface FeedbackResult {
   readonly out: string;
@@ -64,7 +73,7 @@ export async function run(
   const verdicts = defaultVerdicts(config);
   const { atOnce, temperature = verdicts > 1 ? 1 : 0, verdictTokens, seed, partial } = config;
   const settings = { verdicts, atOnce, temperature, maxTokens: verdictTokens, seed };
-  const scoring = isJudge ? teacherScoring(teacher.model, settings) : logprobScoring(teacher.model);
+  const scoring = isJudge ? teacherScoring(teacher.model, settings) : shownScoring(config, teacher);
   const duels = config.ties === 'head-to-head' ? { maxTokens: config.duelTokens } : undefined;
   const answerers: Answerer[] = [];
   for (const one of config.answerers) answerers.push({ ...one, opened: await context.teacher(one.teacher) });
@@ -155,6 +164,11 @@ export async function run(
 async function openJudge({ teacher, scorer }: FeedbackConfig, context: RunContext) {
   if (scorer === 'judge' || teacher.provider !== 'local') return context.teacher(teacher);
   return scorerTeacher(await openScorer(await context.engine(), teacher.model));
+}
+
+function shownScoring({ seeds: files, examples }: FeedbackConfig, { model }: Teacher): Scoring {
+  const seeds = examples > 0 ? readSeeds(files) : [];
+  return logprobScoring(model, (language) => shownExamples(seeds, language, examples));
 }
 
 async function* withoutDuels(

@@ -38,7 +38,7 @@ export async function checkPolicies(
   models: Readonly<Record<Policy | 'reward', string>>,
   promptsFile: string,
   folder: string,
-  context: RunContext,
+  context: RunContext & { readonly seeds: readonly string[] },
 ): Promise<CheckedPolicies> {
   const answersOf = (policy: Policy) => join(folder, `${policy}.jsonl`);
 
@@ -56,7 +56,7 @@ export async function checkPolicies(
   }
   const scored = join(folder, 'scores.jsonl');
   const files = { prompts: [promptsFile], answers: given, out: scored, rejects: join(folder, 'rejects.jsonl') };
-  await feedback.run(scoringOf(config), files, await survey(files, [], context.signal), context);
+  await feedback.run(scoringOf(config, context.seeds), files, await survey(files, [], context.signal), context);
   const scores = new Map(
     readPreferences(scored).map(({ id, answers }) => [id, new Map(answers.map((one) => [one.content, one.score]))]),
   );

@@ -25,6 +25,10 @@ export const loopSchema = z.strictObject({
     .default('judge')
     .describe('judge: the teacher reads the answers; logprob: its mean log-probability of each'),
   teacher: teacherConfigSchema.describe('who scores'),
+  examples: feedbackSchema.shape.examples,
+  promptsPerRound: positive
+    .optional()
+    .describe('compared in a round, drawn anew for each; default: all but those held out'),
   ties: feedbackSchema.shape.ties,
   cut: feedbackSchema.shape.cut.unwrap().default('keep').describe('answers that end at maxTokens'),
   reward: rewardSchema.omit(ofRound).prefault({}),
@@ -39,6 +43,8 @@ export const loopSchema = z.strictObject({
 
 export type LoopConfig = z.infer<typeof loopSchema>;
 
-/** How a round's answers are scored. */
-export const scoringOf = ({ teacher, scorer, ties, cut, seed }: LoopConfig): FeedbackConfig =>
-  feedbackSchema.parse({ teacher, scorer, ties, cut, seed });
+/** How a round's answers are scored; `seeds`: the run's, for examples. */
+export const scoringOf = (
+  { teacher, scorer, examples, ties, cut, seed }: LoopConfig,
+  seeds: readonly string[],
+): FeedbackConfig => feedbackSchema.parse({ teacher, scorer, examples, seeds, ties, cut, seed });

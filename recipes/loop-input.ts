@@ -3,12 +3,12 @@ import { ConfigError } from '../src/base/errors.ts';
 import { readPrompts } from '../src/data/prompts.ts';
 import { type LoopConfig, scoringOf } from './loop-config.ts';
 
-export function checkLoop(config: LoopConfig): void {
+export function checkLoop(config: LoopConfig, seeds: readonly string[]): void {
   const prompts = config.prompts.reduce((sum, file) => sum + readPrompts(file).length, 0);
   if (prompts < config.heldOut + 2) {
     throw new ConfigError(`loop.prompts: ${prompts} prompts, of which ${config.heldOut} are to be held out`, {
       hint: 'give more prompts, or a smaller loop.heldOut',
     });
   }
-  scoringOf(config);
+  scoringOf(config, seeds);
 }

@@ -6,7 +6,9 @@
  */
 import { basename, join } from 'node:path';
 import { writeFileAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
+import { sha256File } from '../src/base/hash.ts';
 import { parseJsonl, readJson, readText, toJsonl } from '../src/base/jsonl.ts';
+import { Rng } from '../src/base/rng.ts';
 import { holdOut } from '../src/data/pack.ts';
 import type { Preference } from '../src/data/preferences.ts';
 import { readPrompts } from '../src/data/prompts.ts';
@@ -51,6 +53,8 @@ export interface LoopResult {
 
 export interface LoopContext extends RunContext {
   readonly device: string;
+  /** Files of seed tasks, for examples. */
+  readonly seeds: readonly string[];
   readonly stage: <Result>(
     input: StageInput,
     work: (folder: string) => Promise<Result>,
@@ -59,7 +63,9 @@ export interface LoopContext extends RunContext {
 
 export async function run(config: LoopConfig, student: string, context: LoopContext): Promise<LoopResult> {
   const prompts = await splitPrompts(config, context);
-  const scoring = { ...scoringOf(config), teacher: await teacherIdentity(config.teacher) };
+  const { seeds, ...said } = scoringOf(config, context.seeds);
+  const shown = config.examples > 0 ? await Promise.all(seeds.map((file) => sha256File(file))) : [];
+  const scoring = { ...said, shown, teacher: await teacherIdentity(config.teacher) };
   const comparisons: string[] = [];
   const rounds: LoopRound[] = [];
   let policy = student;
@@ -70,8 +76,12 @@ export async function run(config: LoopConfig, student: string, context: LoopCont
     // 1. Sample and score: the teacher compares several answers of the policy to each prompt.
     const before = await modelName(policy);
     const compared = await context.stage(
-      { name: `compare-${round}`, files: [prompts.training], settings: { scoring, sampling, policy: before } },
-      (folder) => compare(config, policy, prompts.training, folder, context),
+      {
+        name: `compare-${round}`,
+        files: [prompts.training],
+        settings: { scoring, sampling, drawn: [round, config.seed, config.promptsPerRound ?? 'all'], policy: before },
+      },
+      (folder) => compare(config, { round, policy, prompts: prompts.training }, folder, context),
     );
     comparisons.push(join(compared.folder, comparisonsFile));
 
@@ -152,27 +162,26 @@ async function splitPrompts(
 
 async function compare(
   config: LoopConfig,
-  policy: string,
-  prompts: string,
+  { round, policy, prompts }: { readonly round: number; readonly policy: string; readonly prompts: string },
   folder: string,
   context: LoopContext,
 ): Promise<LoopRound['compared']> {
-  const { samples, temperature, maxTokens } = config;
+  const { samples, temperature, maxTokens, promptsPerRound, seed } = config;
+  const all = parseJsonl(readText(prompts), prompts).map(({ value }) => value);
+  const drawn = join(folder, 'prompts.jsonl');
+  const most = Math.min(promptsPerRound ?? all.length, all.length);
+  writeFileAtomic(drawn, toJsonl(new Rng('prompts of a round', seed, round).sample(all, most)));
   const teacher = { provider: 'local', model: policy } as const;
   const answerers = [{ name: 'policy', teacher, samples, temperature, maxTokens }];
-  const files = {
-    prompts: [prompts],
-    answers: [],
-    out: join(folder, comparisonsFile),
-    rejects: join(folder, 'rejects.jsonl'),
-  };
+  const out = join(folder, comparisonsFile);
+  const files = { prompts: [drawn], answers: [], out, rejects: join(folder, 'rejects.jsonl') };
   const surveyed = await survey(files, answerers, context.signal);
-  const result = await feedback.run({ ...scoringOf(config), answerers }, files, surveyed, context);
+  const result = await feedback.run({ ...scoringOf(config, context.seeds), answerers }, files, surveyed, context);
   writeJsonAtomic(join(folder, 'feedback.json'), result);
   // Rows name the file of their prompt; where the run's folder stands is no part of what was said.
-  const rows = parseJsonl(readText(files.out), files.out).map(({ value }) => value as Preference);
-  const named = rows.map((row) => ({ ...row, provenance: { ...row.provenance, file: basename(prompts) } }));
-  writeFileAtomic(files.out, toJsonl(named));
+  const rows = parseJsonl(readText(out), out).map(({ value }) => value as Preference);
+  const named = rows.map((row) => ({ ...row, provenance: { ...row.provenance, file: basename(drawn) } }));
+  writeFileAtomic(out, toJsonl(named));
   return { prompts: result.written, pairs: result.yield.pairs, ties: result.yield.ties };
 }
 

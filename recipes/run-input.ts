@@ -35,7 +35,7 @@ export async function readRunConfig(
   checkSettings(sft);
   checkTrainable(sft.model);
   if (evaluate.scorer) checkModel(evaluate.scorer.model);
-  if (loop) checkLoop(loop);
+  if (loop) checkLoop(loop, config.seeds);
   const asked = [answer?.teacher, translate?.teacher, generate?.teacher, evaluate.judge, loop?.teacher];
   const teachers = asked.filter((teacher) => teacher !== undefined);
   for (const teacher of teachers) await checkTeacher(teacher);

@@ -143,7 +143,8 @@ export async function run(
 
   // 7. Feedback, a reward model and reinforcement learning, in rounds.
   const loop =
-    config.loop && (await runLoop(config.loop, sft.folder, { ...context, device: config.device, stage: stageOf }));
+    config.loop &&
+    (await runLoop(config.loop, sft.folder, { ...context, seeds: seedFiles, device: config.device, stage: stageOf }));
 
   // 8. The report.
   const record: RunRecord = {

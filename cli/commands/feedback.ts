@@ -68,6 +68,12 @@ export function feedbackCommand(): Command {
         'judge: the teacher scores 1–10 with a reason; logprob: the local model’s mean log-probability (default: judge)',
       ).choices(['judge', 'logprob']),
     )
+    .option(
+      '--examples <n>',
+      'seed tasks that the scorer logprob is shown before each prompt (default: 0)',
+      wholeNumber,
+    )
+    .option('--seeds <files...>', 'where the examples come from')
     .addOption(
       new Option(
         '--ties <policy>',

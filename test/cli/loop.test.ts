@@ -38,6 +38,8 @@ loop:
   samples: 3
   maxTokens: 8
   scorer: logprob
+  examples: 1
+  promptsPerRound: 12
   teacher: { provider: local, model: ${tinyModel} }
   reward: { dtype: float32, epochs: 8, learningRate: 0.001, evalShare: 0.3, packTokens: 256, batchTokens: 256 }
   rl: { algorithm: grpo, dtype: float32, iterations: 8, promptsPerIteration: 6, samples: 8, maxNewTokens: 8, learningRate: 0.01, klBeta: 0.02 }

@@ -497,6 +497,22 @@ describe('log-probabilities', () => {
     expect(other.asked).toEqual(['Q|sure']);
   });
 
+  it('are taken behind the examples of the prompt’s language', async () => {
+    const one = scorer();
+    const shown = (language: string) => [
+      { role: 'user' as const, content: `example in ${language}` },
+      { role: 'assistant' as const, content: 'such a manner' },
+    ];
+    const ask = { teacher: scorerTeacher(one), ledger, stage: 'feedback-scores' };
+    const scoring = logprobScoring(ask.teacher.model, shown);
+    for await (const _ of scoreGroups(() => [group(['sure'])], 1, scoring, 'keep', ask));
+    expect(one.asked).toEqual(['example in en|such a manner|Q|sure']);
+    const needed = (more: object) => () =>
+      feedbackSchema.parse({ teacher: { provider: 'local', model: 'builtin' }, examples: 2, ...more });
+    expect(needed({ scorer: 'logprob' })).toThrow('files of seed tasks');
+    expect(needed({ seeds: ['s.jsonl'] })).toThrow('the scorer logprob alone');
+  });
+
   it('that are no numbers are failures', async () => {
     const found = await scores(['sure', 'broken'], scorer());
     expect(found?.candidates.map(({ problem }) => problem)).toEqual([undefined, 'failed']);
