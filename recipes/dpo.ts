@@ -10,6 +10,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeJsonAtomic } from '../src/base/atomic.ts';
+import { WorkError } from '../src/base/errors.ts';
 import { sha256 } from '../src/base/hash.ts';
 import { readJson } from '../src/base/jsonl.ts';
 import type { AnswerGroup, GroupReceipt, GroupStep } from '../src/data/answer-groups.ts';
@@ -51,11 +52,14 @@ export const run = (config: DpoConfig, context: TrainingContext): Promise<DpoRes
     const compared = planComparisons(config, loaded, context);
     const { groups, heldOut, receipt } = compared;
 
-    const reference = config.loss === 'simpo' ? undefined : await referenceSums(config, groups, context);
+    let reference: ReadonlyMap<string, AnswerSum> | undefined;
     const lesson: Lesson<GroupStep> = {
       resultFile: 'dpo.json',
       learned: compared.learned,
       steps: compared.steps,
+      async prepare() {
+        if (config.loss !== 'simpo') reference = await referenceSums(config, groups, context);
+      },
       begin: (executor, step) => preferring(settings, reference, executor, step),
       ...(heldOut.length > 0 && {
         heldOut: {
@@ -83,6 +87,12 @@ async function referenceSums(
     const { decoder } = loadModel(config.model, { dtype: config.dtype, template: config.template });
     sums = await answerLogprobs(decoder, documents, { signal });
     decoder.release();
+    const broken = sums.findIndex(({ sum }) => !Number.isFinite(sum));
+    if (broken >= 0) {
+      throw new WorkError(`${config.model}: the log-probability of ${documents[broken]?.id} is ${sums[broken]?.sum}`, {
+        hint: 'the model is broken: look whether its loss stayed finite in training; or try --dtype float32',
+      });
+    }
     writeJsonAtomic(file, { of, sums });
   }
   return new Map(documents.map(({ id }, i) => [id, (sums as AnswerSum[])[i] as AnswerSum]));

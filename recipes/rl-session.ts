@@ -248,6 +248,11 @@ export class RlSession {
       0,
     );
     if (gap / Math.max(1, tokens) <= this.#tolerance) return;
+    if (!Number.isFinite(gap)) {
+      throw new WorkError(`${this.#config.model} gives its own answers log-probabilities that are not finite`, {
+        hint: 'the model is broken: look whether its loss stayed finite in training; or try --dtype float32',
+      });
+    }
     throw new WorkError(`before the first step the policy is ${gap / tokens} nats a token from its reference, not 0`, {
       hint: 'this is a fault of Understudy: please report it with the model’s config.json',
     });

@@ -71,6 +71,8 @@ export interface Lesson<Step extends PlannedStep> {
   /** The data as it is learned: with the settings and the model it makes the run's identity. */
   readonly learned: unknown;
   readonly steps: readonly Step[];
+  /** What has to be there before the first step; once it is known that the folder is this run's. */
+  readonly prepare?: () => Promise<void>;
   /** A step's learning: one call a part, and at its end what the step comes to. */
   begin(executor: Executor, step: Step): StepLearning<Step['parts'][number]>;
   /** Where rows are held out. Not to be cancelled: a step that is saved has been measured where it is due. */
@@ -140,6 +142,7 @@ export async function train<Step extends PlannedStep, Extra extends object>(
   }
   const numerics = currentNumerics(resolveDtype(config.dtype));
   const checkpoint = resumable(config.output, identity, numerics, { unit: 'step', note });
+  await lesson.prepare?.();
 
   // 2. Student and optimizer: fp32 master weights; working copies beside them where the compute type is another.
   const parameters = elementsOf(model.decoder.parameters);

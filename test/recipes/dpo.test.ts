@@ -131,6 +131,17 @@ describe('the reference', () => {
     rmSync(join(config.output, 'dpo.json'));
     expect(reading((await trainDpo(config)).notes)).toHaveLength(1);
   });
+
+  it('of another run is left as it is, and a run that is done reads none', async () => {
+    const config = configure('done', { epochs: 1 });
+    await trainDpo(config);
+    const kept = fileIn(config.output, reference);
+    const other = { ...config, data: [rowsFile('others', comparisons(10))] };
+    await expect(trainDpo(other)).rejects.toThrow('other settings or other data');
+    expect(fileIn(config.output, reference).equals(kept)).toBe(true);
+    rmSync(join(config.output, reference));
+    expect(reading((await trainDpo(config)).notes)).toEqual([]);
+  });
 });
 
 describe('the other losses', () => {
@@ -190,11 +201,14 @@ describe('what cannot be learned from', () => {
     expect(refused({ output: model })).toThrow('holds a model that was not trained here');
   });
 
-  it('stops it, and changes nothing: a loss that is no number', async () => {
+  it('stops it, and changes nothing: a log-probability that is no number', async () => {
     const file = rowsFile('broken', [...comparisons(4), { prompt: 'Is Z small?', chosen: 'yes', rejected: 'no' }]);
-    const config = configure('broken', { model: modelWithBrokenLetter('Z'), data: [file], epochs: 1 });
-    await expect(trainDpo(config)).rejects.toThrow(/the loss is NaN, .*; nothing was changed/);
-    expect(readdirSync(config.output)).not.toContain('config.json');
-    expect(jsonIn<{ sums: unknown[] }>(config.output, reference).sums).toHaveLength(10);
+    const broken = { model: modelWithBrokenLetter('Z'), data: [file], epochs: 1 };
+    const config = configure('broken', broken);
+    await expect(trainDpo(config)).rejects.toThrow(/the log-probability of .* is NaN/);
+    expect(readdirSync(config.output)).toEqual(['.lock']);
+    const withoutReference = configure('broken simpo', { ...broken, loss: 'simpo', beta: 2 });
+    await expect(trainDpo(withoutReference)).rejects.toThrow(/the loss is NaN, .*; nothing was changed/);
+    expect(readdirSync(withoutReference.output)).not.toContain('config.json');
   });
 });
