@@ -35,8 +35,10 @@ export function planComparisons(
   const { training, heldOut } = holdOut(groups, config.evalShare, config.seed);
   const steps = planGroups(training, config);
   for (const { message } of receipt.dropped.slice(0, 5)) note(message);
+  const { ties, sameText } = receipt;
+  const silent = `${ties} ties${sameText > 0 ? ` and ${sameText} of equal text` : ''}`;
   note(
-    `${receipt.kept} of ${receipt.prompts} prompts kept, with ${receipt.pairs} pairs (${receipt.ties} ties say nothing), ` +
+    `${receipt.kept} of ${receipt.prompts} prompts kept, with ${receipt.pairs} pairs (${silent} say nothing), ` +
       `${heldOut.length} prompts held out, ${steps.length} steps`,
   );
   const learned = groups.map(({ documents, pairs }) => [documents.map(({ ids }) => ids), pairs]);

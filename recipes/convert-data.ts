@@ -56,8 +56,10 @@ export async function run(config: ConvertConfig, signal: AbortSignal): Promise<C
   return { out, form, ...counts, written, ties, renamedIds: ids.renamed };
 }
 
+/** As pairs, answers that are listed by rank would no longer stand together, and what is tied or undecided would be left out. */
 async function richestForm(file: string): Promise<FormName> {
   const data = await openDataFile(file);
   await data.close();
-  return data.kind === 'conversations' ? 'messages' : 'preference';
+  if (data.kind === 'conversations') return 'messages';
+  return data.form === 'ranked' || data.form === 'comparison-pairs' ? 'ranked' : 'preference';
 }

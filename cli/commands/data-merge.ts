@@ -17,9 +17,10 @@ export function mergeCommand(): Command {
   ])
     .argument('<files...>', readForms)
     .addOption(
-      new Option('--to <form>', 'form to write (default: messages, or preference for comparisons)').choices(
-        writtenForms,
-      ),
+      new Option(
+        '--to <form>',
+        'form to write (default: messages; for comparisons preference, or ranked where the first file lists answers by rank)',
+      ).choices(writtenForms),
     )
     .requiredOption('--out <file>', outText)
     .addOption(rejectsOption())

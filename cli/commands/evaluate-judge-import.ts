@@ -1,4 +1,5 @@
-import type { AnnotationSummary, Bounds, Cases, ReviewSummary } from '../../src/evaluate/imported-verdicts.ts';
+import type { AnnotationSummary, Bounds, ReviewSummary } from '../../src/evaluate/imported-verdicts.ts';
+import type { Cases } from '../../src/evaluate/judge-figures.ts';
 import { print, printJson } from '../terminal.ts';
 
 /** So many failed reviews are listed for people; --json lists all. */

@@ -35,6 +35,8 @@ export interface GroupReceipt {
   readonly pairs: number;
   /** Twos of equal rank: they say nothing. */
   readonly ties: number;
+  /** Twos of unequal rank and equal text: they teach nothing. */
+  readonly sameText: number;
   readonly tokens: number;
   /** Answers left out, and prompts with no pair left, with the reason. */
   readonly dropped: readonly DataIssue[];
@@ -49,6 +51,7 @@ export function encodeGroups(
   const dropped: DataIssue[] = [];
   const groups: AnswerGroup[] = [];
   let ties = 0;
+  let sameText = 0;
   for (const [index, preference] of preferences.entries()) {
     const row = preference.provenance.row ?? index;
     const drop = (message: string) => dropped.push({ row, message: `${preference.id}: ${message}` });
@@ -62,9 +65,11 @@ export function encodeGroups(
     const answers = fitting.map(({ answer }) => answer);
     const found = preferencePairs({ ...preference, answers });
     ties += found.ties;
-    const pairs = found.pairs
-      .filter(({ better, worse }) => better.content !== worse.content)
-      .map(({ better, worse, margin }) => ({ better: answers.indexOf(better), worse: answers.indexOf(worse), margin }));
+    const differing = found.pairs.filter(({ better, worse }) => better.content !== worse.content);
+    sameText += found.pairs.length - differing.length;
+    const pairs = differing.map(({ better, worse, margin }) => {
+      return { better: answers.indexOf(better), worse: answers.indexOf(worse), margin };
+    });
     if (pairs.length === 0) drop('no two answers are left of which one is better');
     else {
       groups.push({
@@ -85,6 +90,7 @@ export function encodeGroups(
       answers: total(({ answers }) => answers.length),
       pairs: total(({ pairs }) => pairs.length),
       ties,
+      sameText,
       tokens: total(groupTokens),
       dropped,
     },

@@ -5,9 +5,10 @@
  * Rows about the same question are no independent evidence: intervals are by bootstrap over questions.
  */
 import { DataError, type DataIssue } from '../base/errors.ts';
-import { bootstrapFigure } from '../base/intervals.ts';
+import { mean } from '../base/intervals.ts';
 import { isObject, kindOf, readRows } from '../base/rows.ts';
 import { type PairVerdict, readPairVerdict, zeroToTen } from '../text/verdict.ts';
+import { type Cases, type Figure, figureOf, meanOf } from './judge-figures.ts';
 
 export interface Review {
   /** As DataIssue counts them. */
@@ -30,12 +31,6 @@ export type ImportedVerdicts =
 export interface Bounds {
   readonly low: number;
   readonly high: number;
-}
-
-/** A figure if every missing verdict had been as bad, or as good, as can be. */
-export interface Cases {
-  readonly worst: number | null;
-  readonly best: number | null;
 }
 
 export interface ReviewSummary {
@@ -166,11 +161,11 @@ export function summarizeReviews(reviews: readonly Review[]): ReviewSummary {
   const scored = reviews.flatMap(({ question, verdict }) => {
     if ('unreadable' in verdict) return [];
     const [first, second] = verdict.scores;
-    return [{ group: question, values: [first, second, 1] }];
+    return [{ question, first, second, sums: [first, second, 1] }];
   });
-  const sides = scored.map(({ values: [first = 0, second = 0] }) => Math.sign(first - second));
-  const questions = sumsByGroup(scored);
-  const [sum1 = 0, sum2 = 0] = totals(scored.map(({ values }) => values));
+  const sides = scored.map(({ first, second }) => Math.sign(first - second));
+  const sum1 = sum(scored.map(({ first }) => first));
+  const sum2 = sum(scored.map(({ second }) => second));
   const wins1 = sides.filter((side) => side === 1).length;
   const failed = failures.length;
   const most = zeroToTen.highest * failed;
@@ -185,10 +180,10 @@ export function summarizeReviews(reviews: readonly Review[]): ReviewSummary {
     wins2: sides.filter((side) => side === -1).length,
     ties: sides.filter((side) => side === 0).length,
     failed,
-    questions: questions.length,
+    questions: new Set(scored.map(({ question }) => question)).size,
     intervals: {
-      ratio: boundsOf(questions, ([first = 0, second = 0]) => ratioOf(first, second)),
-      difference: boundsOf(questions, ([first = 0, second = 0, n = 0]) => ratioOf(first - second, n)),
+      ratio: boundsOf(figureOf(scored, ([all1 = 0, all2 = 0]) => ratioOf(all1, all2) ?? Number.NaN, seed)),
+      difference: boundsOf(figureOf(scored, ([all1 = 0, all2 = 0, n = 0]) => (all1 - all2) / n, seed)),
     },
     bounds:
       failed === 0
@@ -203,13 +198,12 @@ export function summarizeReviews(reviews: readonly Review[]): ReviewSummary {
 
 export function summarizeAnnotations(annotations: readonly Annotation[]): AnnotationSummary {
   const judged = annotations.flatMap(({ instruction, win }) =>
-    win === null ? [] : [{ group: instruction, values: [100 * win, 1] }],
+    win === null ? [] : [{ question: instruction, value: 100 * win }],
   );
-  const percents = judged.map(({ values: [percent = 0] }) => percent);
-  const instructions = sumsByGroup(judged);
+  const percents = judged.map(({ value }) => value);
   const asked = annotations.length;
   const nulls = asked - judged.length;
-  const [sum = 0] = totals(judged.map(({ values }) => values));
+  const total = sum(percents);
   return {
     asked,
     judged: judged.length,
@@ -217,46 +211,27 @@ export function summarizeAnnotations(annotations: readonly Annotation[]): Annota
     wins: percents.filter((percent) => percent > 50).length,
     losses: percents.filter((percent) => percent < 50).length,
     draws: percents.filter((percent) => percent === 50).length,
-    winRate: ratioOf(sum, judged.length),
+    winRate: ratioOf(total, judged.length),
     standardError: standardErrorOf(percents),
-    instructions: instructions.length,
-    intervals: { winRate: boundsOf(instructions, ([all = 0, n = 0]) => ratioOf(all, n)) },
-    bounds: nulls === 0 ? null : { winRate: { worst: sum / asked, best: (sum + 100 * nulls) / asked } },
+    instructions: new Set(judged.map(({ question }) => question)).size,
+    intervals: { winRate: boundsOf(meanOf(judged, seed)) },
+    bounds: nulls === 0 ? null : { winRate: { worst: total / asked, best: (total + 100 * nulls) / asked } },
   };
 }
+
+/** Of the bootstrap's draws. */
+const seed = 1;
 
 const ratioOf = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
 
 function standardErrorOf(values: readonly number[]): number | null {
   const n = values.length;
   if (n < 2) return null;
-  const mean = values.reduce((sum, value) => sum + value, 0) / n;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return Math.sqrt(squares / (n - 1) / n);
+  const average = mean(values);
+  return Math.sqrt(sum(values.map((value) => (value - average) ** 2)) / (n - 1) / n);
 }
 
-type Sums = readonly number[];
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-const totals = (rows: readonly Sums[]): number[] =>
-  (rows[0] ?? []).map((_, column) => rows.reduce((sum, row) => sum + (row[column] as number), 0));
-
-/** One row of sums a group, in the order in which the groups come. */
-function sumsByGroup(rows: readonly { readonly group: string; readonly values: Sums }[]): Sums[] {
-  const groups = new Map<string, Sums[]>();
-  for (const { group, values } of rows) groups.set(group, [...(groups.get(group) ?? []), values]);
-  return [...groups.values()].map(totals);
-}
-
-/** Interval of a figure of the sums over groups, whole groups drawn. */
-function boundsOf(groups: readonly Sums[], figure: (sums: Sums) => number | null): Bounds | null {
-  if (groups.length < 2) return null;
-  const { low, high } = bootstrapFigure(groups.length, (drawn) => {
-    const sums = groups[0]!.map(() => 0);
-    for (const at of drawn) {
-      const group = groups[at]!;
-      for (let column = 0; column < sums.length; column++) sums[column]! += group[column]!;
-    }
-    return figure(sums) ?? Number.NaN;
-  });
-  return Number.isNaN(low) ? null : { low, high };
-}
+/** Null where the questions are too few, or where the figure is of nothing. */
+const boundsOf = ({ low, high }: Figure): Bounds | null => (low === null || high === null ? null : { low, high });

@@ -1,9 +1,8 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { startChatServer } from '../teacher/fixtures/chat-server.ts';
 import { root, tinyModel, understudy } from './program.ts';
 
 /** Bad input: one clear error, at most ten lines, no stack, exit code 2, before any set-up or native load. */
@@ -143,13 +142,10 @@ describe('bad input', () => {
   });
 
   it('a wrong key', async () => {
-    const server = createServer((_, response) => {
-      response.writeHead(401, { 'content-type': 'application/json' });
-      response.end('{"error":{"message":"Incorrect API key provided: sk-very-secret-value"}}');
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { code, stderr } = await generateFrom(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, {});
-    server.close();
+    const body = '{"error":{"message":"Incorrect API key provided: sk-very-secret-value"}}';
+    const server = await startChatServer({ models: { status: 401, body } });
+    const { code, stderr } = await generateFrom(server.baseUrl, {});
+    await server.close();
     expect(stderr).toMatch(/TEST_SERVER_KEY/);
     expect(code).toBe(2);
     expect(stderr).not.toContain('sk-very-secret-value');

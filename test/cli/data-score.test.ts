@@ -1,12 +1,11 @@
 /** Rows kept by the score a teacher gives their answer, through the program. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { qualityRequests } from '../../src/generate/quality.ts';
+import { chatServer } from './chat-server.ts';
 import { understudy } from './program.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'understudy-score-'));
@@ -25,38 +24,18 @@ const verdictOn = (prompt: string, isAgain: boolean): string => {
   return `${isAgain ? (second ?? first) : first}\nBecause it says so.`;
 };
 
-let server: Server;
-let baseUrl: string;
-let served = 0;
 let refuseFrom = Number.POSITIVE_INFINITY;
-beforeAll(async () => {
-  server = createServer(async (request, response) => {
-    response.setHeader('content-type', 'application/json');
-    if (request.method === 'GET') return void response.end('{"object":"list","data":[]}');
-    let body = '';
-    for await (const piece of request) body += piece;
-    const { messages } = JSON.parse(body) as { messages: { content: string }[] };
-    const prompt = messages[0]?.content as string;
-    served += 1;
-    if (prompt.includes('unanswerable') || served > refuseFrom) {
-      response.statusCode = prompt.includes('unanswerable') ? 400 : 503;
-      response.setHeader('retry-after', '60');
-      return void response.end('{"error":{"message":"no"}}');
-    }
-    const message = { role: 'assistant', content: verdictOn(prompt, messages.length > 1) };
-    const choices = [{ index: 0, message, finish_reason: 'stop' }];
-    const usage = { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 };
-    response.end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 0, model: 'm', choices, usage }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+const server = chatServer({
+  fault: (n, { messages }) => {
+    if (messages[0]?.content.includes('unanswerable')) return { kind: 'status', status: 400 };
+    return n < refuseFrom ? undefined : { kind: 'status', status: 503, headers: { 'retry-after': '60' } };
+  },
+  reply: ({ messages }) => verdictOn(messages[0]?.content as string, messages.length > 1),
 });
-afterAll(() => {
-  server.close();
-  rmSync(scratch, { recursive: true, force: true });
-});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-const teacher = () => ['--provider', 'openai-compatible', '--base-url', baseUrl, '--model', 'm'];
+const teacher = () => server.flags('m');
+const numServed = () => server.requests.length;
 const score = (...args: string[]) => understudy(['data', 'score', ...args]);
 
 const alpaca = [
@@ -121,10 +100,10 @@ describe('data score', () => {
     expect(written).toContain('| quality by openai-compatible:m, 1 to 5: kept from 4 | 7 | below the threshold | 2 |');
 
     // Another threshold asks only for what failed.
-    const before = served;
+    const before = numServed();
     const again = await score(...words, '--threshold', '3.5', '--rejects', join(where, 'others.jsonl'));
     expect(JSON.parse(again.stdout)).toMatchObject({ threshold: 3.5, kept: 5, below: 0, unreadable: 1, failed: 1 });
-    expect(served - before).toBe(1);
+    expect(numServed() - before).toBe(1);
     expect(reading(join(where, 'others.jsonl')).map(({ reason }) => reason)).toEqual([
       'broken row',
       'unreadable',
@@ -173,19 +152,19 @@ describe('data score', () => {
       toLines(Array.from({ length: 6 }, (_, i) => ({ instruction: `Task ${i}`, output: 'worth 4' }))),
     );
     const words = [file, ...teacher(), '--concurrency', '1', '--out', out, '--json'];
-    const before = served;
-    refuseFrom = served + 1;
+    const before = numServed();
+    refuseFrom = numServed() + 1;
     const cutShort = await understudy(['data', 'score', ...words], {
       onStderr: (text) => (text.includes('again in') && !text.includes('stopping') ? 'SIGINT' : undefined),
     });
     refuseFrom = Number.POSITIVE_INFINITY;
     expect([cutShort.code, existsSync(out)], cutShort.stderr).toEqual([130, false]);
-    const sent = served;
+    const sent = numServed();
     expect(sent - before).toBeGreaterThan(1);
     const done = await score(...words);
     expect(done.code, done.stderr).toBe(0);
     expect(JSON.parse(done.stdout)).toMatchObject({ asked: 6, kept: 6 });
-    expect(served - sent).toBe(5);
+    expect(numServed() - sent).toBe(5);
   });
 
   it('from a recording', async () => {
@@ -238,11 +217,11 @@ describe('data score', () => {
     ['a provider without an address', [good, '--provider', 'openai-compatible'], /needs --base-url/],
   ])('refuses %s before anybody is asked, and writes nothing', async (_, args, message) => {
     const where = folder();
-    const before = served;
+    const before = numServed();
     const given = args.includes('--provider') ? args : [...args, ...teacher()];
     const { code, stdout, stderr } = await score(...given, '--out', join(where, 'good.jsonl'));
     expect(stderr).toMatch(message);
-    expect([code, stdout, readdirSync(where), served]).toEqual([2, '', [], before]);
+    expect([code, stdout, readdirSync(where), numServed()]).toEqual([2, '', [], before]);
   });
 
   it('does not write over what it reads', async () => {

@@ -272,6 +272,34 @@ describe('data merge', () => {
     expect((await data('validate', at('all.jsonl'))).code).toBe(0);
   });
 
+  it('keeps answers together where the first file lists them by rank', async () => {
+    expect(await json('merge', ranked, scores, '--out', at('together.jsonl'))).toMatchObject({
+      form: 'ranked',
+      rows: 3,
+      written: 3,
+      ties: 0,
+    });
+    const rows = lines<{ answers: { content: string; rank: number }[] }>(read('together.jsonl'));
+    expect(rows.map(({ answers }) => answers.map(({ content, rank }) => [content, rank]))).toEqual([
+      [
+        ['5', 1],
+        ['five or so', 2],
+      ],
+      [
+        ['Six.', 3],
+        ['Eight.', 1],
+        ['It has eight.', 1],
+      ],
+      [
+        ['八条。', 1],
+        ['六条。', 2],
+      ],
+    ]);
+    // A file of that form stays what it is.
+    expect(await json('merge', at('together.jsonl'), '--out', at('same.jsonl'))).toMatchObject({ form: 'ranked' });
+    expect(read('same.jsonl')).toBe(read('together.jsonl'));
+  });
+
   it('merges comparisons, and does not mix them with conversations', async () => {
     expect(await json('merge', scores, ranked, '--out', at('both.jsonl'))).toMatchObject({
       form: 'preference',

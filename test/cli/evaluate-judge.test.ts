@@ -1,10 +1,9 @@
 /** A judge that is asked, through the program, at a server of the OpenAI protocol. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { chatServer } from './chat-server.ts';
 import { understudy } from './program.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'understudy-judge-'));
@@ -27,41 +26,26 @@ function verdict(messages: readonly { readonly content: string }[]): string {
   return `Reasons.\n[[${first >= second ? 'A' : 'B'}]]`;
 }
 
-let server: Server;
-let baseUrl: string;
-/** Prompts answered, by how often. */
+/** Requests answered, by how often. */
 const served = new Map<string, number>();
 const numServed = (): number => [...served.values()].reduce((sum, times) => sum + times, 0);
 /** Called with each request before it is answered; true: it never is. */
 let onRequest: () => boolean = () => false;
-beforeAll(async () => {
-  server = createServer(async (request, response) => {
-    response.setHeader('content-type', 'application/json');
-    if (request.method === 'GET') return void response.end('{"object":"list","data":[]}');
-    let body = '';
-    for await (const piece of request) body += piece;
-    const { messages } = JSON.parse(body) as { messages: { content: string }[] };
-    if (onRequest()) return;
-    if (messages[0]?.content.includes('unanswerable')) {
-      response.statusCode = 400;
-      return void response.end('{"error":{"message":"no"}}');
-    }
-    served.set(body, (served.get(body) ?? 0) + 1);
-    const message = { role: 'assistant', content: verdict(messages) };
-    const choices = [{ index: 0, message, finish_reason: 'stop' }];
-    const usage = { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 };
-    response.end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 0, model: 'm', choices, usage }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+const server = chatServer({
+  fault: (_, { messages }) => {
+    if (onRequest()) return { kind: 'silent' };
+    return messages[0]?.content.includes('unanswerable') ? { kind: 'status', status: 400 } : undefined;
+  },
+  reply: ({ body, messages }) => {
+    const request = JSON.stringify(body);
+    served.set(request, (served.get(request) ?? 0) + 1);
+    return verdict(messages);
+  },
 });
-afterAll(() => {
-  server.close();
-  rmSync(scratch, { recursive: true, force: true });
-});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const judge = (...args: string[]) => understudy(['evaluate', 'judge', ...args]);
-const teacher = () => ['--provider', 'openai-compatible', '--base-url', baseUrl, '--model', 'm-large'];
+const teacher = () => server.flags('m-large');
 
 // Four forms of one set: MT-bench's questions, answers of FastChat, Vicuna and ours.
 const questions = write('questions.jsonl', [

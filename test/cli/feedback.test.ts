@@ -1,11 +1,10 @@
 /** Comparison data through the program, from a server of the OpenAI protocol. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { readPreferences } from '../../src/data/formats.ts';
+import { chatServer } from './chat-server.ts';
 import { tinyModel, understudy } from './program.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'understudy-feedback-'));
@@ -34,38 +33,15 @@ function reply(model: string, prompt: string): string {
   return shown.map((text, i) => `Answer ${i + 1}: as it says. [[${/worth ([\d.]+)/.exec(text)?.[1]}]]`).join('\n');
 }
 
-let server: Server;
-let url: string;
-const served: { readonly model: string; readonly prompt: string }[] = [];
 let refuseFrom = Number.POSITIVE_INFINITY;
-beforeAll(async () => {
-  server = createServer(async (request, response) => {
-    response.setHeader('content-type', 'application/json');
-    if (request.method === 'GET') return void response.end('{"object":"list","data":[]}');
-    let body = '';
-    for await (const piece of request) body += piece;
-    const { messages, model } = JSON.parse(body) as { messages: { content: string }[]; model: string };
-    const prompt = messages[0]?.content as string;
-    served.push({ model, prompt });
-    if (served.length > refuseFrom) {
-      response.statusCode = 503;
-      response.setHeader('retry-after', '60');
-      return void response.end('{"error":{"message":"no"}}');
-    }
-    const message = { role: 'assistant', content: reply(model, prompt) };
-    const choices = [{ index: 0, message, finish_reason: 'stop' }];
-    const usage = { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 };
-    response.end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 0, model, choices, usage }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+const server = chatServer({
+  fault: (n) => (n < refuseFrom ? undefined : { kind: 'status', status: 503, headers: { 'retry-after': '60' } }),
+  reply: ({ model, messages }) => reply(model, messages[0]?.content as string),
 });
-afterAll(() => {
-  server.close();
-  rmSync(scratch, { recursive: true, force: true });
-});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-const judge = () => ['--provider', 'openai-compatible', '--base-url', url, '--model', 'judge'];
+const judge = () => server.flags('judge');
+const numServed = () => server.requests.length;
 const feedback = (...args: string[]) => understudy(['feedback', ...args]);
 async function json(...args: string[]): Promise<Record<string, unknown>> {
   const { code, stdout, stderr } = await feedback(...args, '--json');
@@ -84,7 +60,7 @@ const old = write('old.jsonl', [
   { id: 'b', output: 'old, worth 2.5' },
   { id: 'c', output: 'old, worth 5' },
 ]);
-const sources = () => ['--answers', `davinci=${old}`, '--models', `good=openai-compatible:good@${url}`];
+const sources = () => ['--answers', `davinci=${old}`, '--models', `good=openai-compatible:good@${server.baseUrl}`];
 
 describe('feedback', () => {
   it('compares files and models, prints a table or a document, and every form trains a reward model', async () => {
@@ -96,13 +72,21 @@ describe('feedback', () => {
       ...{ rows: 4, broken: 1, prompts: 3, compared: 3, written: 3, rejected: { 'broken row': 1 } },
       yield: { twos: 3, pairs: 2, ties: 1, byMargin: [{ pairs: 0 }, { pairs: 0 }, { pairs: 0 }, {}, {}] },
     });
-    expect(served.map(({ model }) => model).toSorted()).toEqual(['good', 'good', 'good', 'judge', 'judge', 'judge']);
-    for (const { prompt } of served) expect(prompt).not.toMatch(/davinci|old\.jsonl|prompts\.jsonl/);
+    expect(server.requests.map(({ model }) => model).toSorted()).toEqual([
+      'good',
+      'good',
+      'good',
+      'judge',
+      'judge',
+      'judge',
+    ]);
+    for (const { messages } of server.requests)
+      expect(messages[0]?.content).not.toMatch(/davinci|old\.jsonl|prompts\.jsonl/);
     expect(reading(`${out}.rejects.jsonl`)).toMatchObject([{ row: 3, reason: 'broken row', value: { broken: true } }]);
 
-    const before = served.length;
+    const before = numServed();
     const shown = await feedback(...words);
-    expect(served).toHaveLength(before);
+    expect(numServed()).toBe(before);
     expect(shown.stdout.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual(
       expect.arrayContaining([
         ['margin', 'twos'],
@@ -130,7 +114,7 @@ describe('feedback', () => {
       );
     }
     // Both orders of one tie, once for all forms.
-    expect(served.length - before).toBe(2);
+    expect(numServed() - before).toBe(2);
     const data = Object.keys(forms).map((form) => at(`${form}.json`));
     const reward = [
       'train',
@@ -163,18 +147,18 @@ describe('feedback', () => {
   it('is stopped while the server is down, with nothing written, and goes on from there', async () => {
     const out = at('resumed.jsonl');
     const words = [prompts, ...sources(), ...judge(), '--concurrency', '1', '--out', out];
-    const before = served.length;
-    refuseFrom = served.length + 4;
+    const before = numServed();
+    refuseFrom = numServed() + 4;
     const cut = await understudy(['feedback', ...words], {
       onStderr: (text) => (text.includes('again in') && !text.includes('stopping') ? 'SIGINT' : undefined),
     });
     refuseFrom = Number.POSITIVE_INFINITY;
     expect([cut.code, existsSync(out)], cut.stderr).toEqual([130, false]);
     expect(readdirSync(scratch).filter((name) => name.includes('.tmp-'))).toEqual([]);
-    const stored = served.slice(before).length;
+    const stored = numServed() - before;
     expect(stored).toBeGreaterThan(4);
     await json(...words);
-    expect(served.length - before - stored).toBe(2);
+    expect(numServed() - before - stored).toBe(2);
     expect(readFileSync(out, 'utf8')).toBe(readFileSync(at('ranked.jsonl'), 'utf8'));
   });
 
@@ -193,7 +177,7 @@ describe('feedback', () => {
 
   it('models of a file, with their own settings; comparisons scored again', async () => {
     const yaml = at('models.yaml');
-    const teacher = `{ provider: openai-compatible, model: MODEL, baseUrl: "${url}" }`;
+    const teacher = `{ provider: openai-compatible, model: MODEL, baseUrl: "${server.baseUrl}" }`;
     const entry = (name: string, more = '') => `- name: ${name}\n  teacher: ${teacher.replace('MODEL', name)}\n${more}`;
     writeFileSync(yaml, `${entry('good', '  maxTokens: 32\n')}${entry('bad', '  samples: 2\n  temperature: 0.7\n')}`);
     const two = await json(prompts, '--answerers', yaml, ...judge(), '--out', at('two.jsonl'));
@@ -266,9 +250,9 @@ describe('feedback', () => {
       /are the same file/,
     ],
   ])('refuses %s before anybody is asked, and writes nothing', async (_, args, message) => {
-    const before = served.length;
+    const before = numServed();
     const { code, stdout, stderr } = await feedback(...args(), ...judge(), '--out', at('refused/out.jsonl'));
     expect(stderr).toMatch(message);
-    expect([code, stdout, existsSync(at('refused')), served.length]).toEqual([2, '', false, before]);
+    expect([code, stdout, existsSync(at('refused')), numServed()]).toEqual([2, '', false, before]);
   });
 });

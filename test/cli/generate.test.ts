@@ -1,10 +1,9 @@
 /** Training data from a teacher, through the program: given tasks answered, and translated first. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { chatServer } from './chat-server.ts';
 import { understudy } from './program.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'understudy-generate-'));
@@ -24,43 +23,29 @@ const chinese: Record<string, object> = {
   'Count to 40.': { instruction: '数到40。', input: '' },
   'Say nothing.': { instruction: '什么都别说。', input: '' },
 };
-let server: Server;
-let baseUrl: string;
-let served = 0;
 let rejecting = false;
-beforeAll(async () => {
-  server = createServer(async (request, response) => {
-    response.setHeader('content-type', 'application/json');
-    if (request.method === 'GET') return void response.end('{"object":"list","data":[]}');
-    served += 1;
-    let body = '';
-    for await (const piece of request) body += piece;
-    if (rejecting) {
-      response.statusCode = 400;
-      return void response.end('{"error":{"message":"The model `m` does not exist","type":"invalid_request_error"}}');
-    }
-    const prompt: string = JSON.parse(body).messages.at(-1).content;
+const unknownModel = '{"error":{"message":"The model `m` does not exist","type":"invalid_request_error"}}';
+const server = chatServer({
+  host: '0.0.0.0',
+  models: { status: 200, body: '{"data":[{"id":"m"}]}' },
+  usage: () => [9, 5],
+  fault: () => (rejecting ? { kind: 'status', status: 400, body: unknownModel } : undefined),
+  reply: ({ messages }) => {
+    const prompt = messages.at(-1)?.content as string;
     const known = Object.entries(chinese).find(([text]) => prompt.includes(JSON.stringify(text)));
-    let content = known ? JSON.stringify(known[1]) : `A: ${prompt}`;
-    if (/Say nothing|什么都别说/.test(prompt) && !known) content = '';
-    const choices = [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }];
-    const usage = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14 };
-    response.end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 0, model: 'm', choices, usage }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
-  baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+    if (known) return JSON.stringify(known[1]);
+    return /Say nothing|什么都别说/.test(prompt) ? '' : `A: ${prompt}`;
+  },
 });
-afterAll(() => {
-  server.close();
-  rmSync(scratch, { recursive: true, force: true });
-});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const rowsOf = (...names: string[]) =>
   readFileSync(join(scratch, ...names), 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
-const teacher = () => ['--provider', 'openai-compatible', '--base-url', baseUrl, '--model', 'm'];
+const teacher = () => server.flags('m');
+const numServed = () => server.requests.length;
 
 describe('generate answers', () => {
   it('answers every task, keeps what came of the others apart, and asks nothing a second time', async () => {
@@ -76,9 +61,9 @@ describe('generate answers', () => {
     ]);
     expect(rows[0].provenance).toMatchObject({ file: tasks, row: 0, teacher: 'openai-compatible:m' });
     expect(rowsOf('answered', 'rejects.jsonl')).toMatchObject([{ reason: 'empty' }]);
-    const before = served;
+    const before = numServed();
     expect((await run()).code).toBe(0);
-    expect(served).toBe(before);
+    expect(numServed()).toBe(before);
   });
 
   it('from a recording, with the policy for cut answers refused where it is none', async () => {
@@ -120,7 +105,14 @@ describe('generate answers, of a teacher that costs money', () => {
     understudy(
       [
         ...['generate', 'answers', '--data', tasks, '--provider', 'openai', '--model', 'm', '--prices', prices],
-        ...['--base-url', baseUrl.replace('127.0.0.1', '0.0.0.0'), '--api-key-env', 'TEST_KEY', '--budget-usd', '1'],
+        ...[
+          '--base-url',
+          server.baseUrl.replace('127.0.0.1', '0.0.0.0'),
+          '--api-key-env',
+          'TEST_KEY',
+          '--budget-usd',
+          '1',
+        ],
         ...['--out', out, '--json', ...more],
       ],
       { env: { TEST_KEY: 'sk-test-0123456789abcdef' } },
@@ -128,16 +120,16 @@ describe('generate answers, of a teacher that costs money', () => {
 
   it('buys no row again because its price, its way or its limits were changed', async () => {
     priced(10);
-    const before = served;
+    const before = numServed();
     const first = await paid();
     expect(first.code, first.stderr).toBe(0);
-    expect(served - before).toBe(3);
+    expect(numServed() - before).toBe(3);
     const spent = () => understudy(['ledger', 'stats', out, '--json']).then(({ stdout }) => JSON.parse(stdout));
     const bought = await spent();
     priced(1000);
     for (const more of [[], ['--batch', '--timeout-seconds', '7']]) {
       const again = await paid(...more);
-      expect([again.code, served - before], again.stderr).toEqual([0, 3]);
+      expect([again.code, numServed() - before], again.stderr).toEqual([0, 3]);
       expect(JSON.parse(again.stdout)).toEqual(JSON.parse(first.stdout));
     }
     expect(await spent()).toEqual(bought);
@@ -151,18 +143,18 @@ describe('generate answers, of a server that takes nothing', () => {
     writeFileSync(many, lines.join('\n'));
     const words = ['generate', 'answers', '--data', many, ...teacher(), '--out', join(scratch, 'rejected'), '--json'];
     rejecting = true;
-    const before = served;
+    const before = numServed();
     const stopped = await understudy(words);
     rejecting = false;
     expect(stopped.code).toBe(1);
     expect(stopped.stderr).toContain(
       'openai-compatible:m: HTTP 400: The model `m` does not exist; 8 requests in a row',
     );
-    const asked = served - before;
+    const asked = numServed() - before;
     expect(asked).toBeGreaterThanOrEqual(8);
     expect(asked).toBeLessThan(16); // eight at once
     const mended = await understudy(words);
-    expect([mended.code, served - before], mended.stderr).toEqual([0, asked + 40]);
+    expect([mended.code, numServed() - before], mended.stderr).toEqual([0, asked + 40]);
     expect(JSON.parse(mended.stdout)).toMatchObject({ rows: 40, rejected: {} });
   });
 });
@@ -218,10 +210,10 @@ describe('generate translate', () => {
   });
 
   it('refuses a language there is none of before anybody is asked', async () => {
-    const before = served;
+    const before = numServed();
     const words = ['generate', 'translate', '--data', tasks, '--to', 'xx', ...teacher(), '--out', join(scratch, 'xx')];
     const { code, stderr } = await understudy(words);
-    expect([code, served]).toEqual([2, before]);
+    expect([code, numServed()]).toEqual([2, before]);
     expect(stderr).toContain('expected the code of a language');
   });
 });
@@ -232,19 +224,19 @@ describe('plan generate', () => {
     const lines = Array.from({ length: 40 }, (_, i) => JSON.stringify({ instruction: `Task number ${100 + i}.` }));
     writeFileSync(many, lines.join('\n'));
     const settings = ['--data', many, ...teacher(), '--out', join(scratch, 'planned'), '--json'];
-    const before = served;
+    const before = numServed();
     const { code, stdout, stderr } = await understudy(['plan', 'generate', ...settings, '--pilot', '8']);
     expect(code, stderr).toBe(0);
-    expect(served - before).toBe(8);
+    expect(numServed() - before).toBe(8);
     const plan = JSON.parse(stdout);
     expect(plan).toMatchObject({ tasks: 40, stored: 0, pilot: { asked: 8, answered: 8, cut: 0 }, paid: false });
     // Every prompt has as many bytes and 9 tokens, every answer 5.
     expect(plan.inputTokens.mean).toBeCloseTo(40 * 9);
     expect(plan.outputTokens).toEqual({ mean: 200, low: 200, high: 200 });
     expect((await understudy(['generate', 'answers', ...settings])).code).toBe(0);
-    expect(served - before).toBe(40);
+    expect(numServed() - before).toBe(40);
     const again = await understudy(['plan', 'generate', ...settings, '--pilot', '8']);
     expect(JSON.parse(again.stdout)).toMatchObject({ stored: 40, outputTokens: { mean: 0 } });
-    expect(served - before).toBe(40);
+    expect(numServed() - before).toBe(40);
   });
 });

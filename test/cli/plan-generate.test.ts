@@ -1,11 +1,10 @@
 /** What training data will cost, said by `plan generate` before it is bought, against a server that counts. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadTokenCounter } from '../../src/teacher/openai-tokens.ts';
+import { chatServer } from './chat-server.ts';
 import { understudy } from './program.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'understudy-plan-generate-'));
@@ -22,35 +21,23 @@ const models = { 'gpt-4.1-mini': { ...price, batch: 0.5 }, 'gpt-4': price, m: pr
 writeFileSync(prices, JSON.stringify({ models }));
 
 /** A server that has 7 tokens around each prompt, which it counts by o200k_base; every answer has 20. */
-let server: Server;
-let address: string;
+const server = chatServer({
+  host: '0.0.0.0',
+  reply: () => 'The Ebro.',
+  usage: ({ messages }) => [count(messages.at(-1)?.content as string) + 7, 20],
+  models: { status: 200, body: JSON.stringify({ data: ['gpt-4.1-mini', 'gpt-4'].map((id) => ({ id })) }) },
+});
+const numServed = () => server.requests.length;
 let count: (text: string) => number;
-let served = 0;
 beforeAll(async () => {
   count = await loadTokenCounter('o200k_base');
-  server = createServer(async (request, response) => {
-    response.setHeader('content-type', 'application/json');
-    if (request.method === 'GET') return void response.end('{"object":"list","data":[]}');
-    served += 1;
-    let body = '';
-    for await (const piece of request) body += piece;
-    const prompt: string = JSON.parse(body).messages.at(-1).content;
-    const choices = [{ index: 0, message: { role: 'assistant', content: 'The Ebro.' }, finish_reason: 'stop' }];
-    const [prompt_tokens, completion_tokens] = [count(prompt) + 7, 20];
-    const usage = { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + 20 };
-    response.end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 0, model: 'm', choices, usage }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
-  // This machine, by a name that does not say so: what is asked there costs money.
-  address = `http://0.0.0.0:${(server.address() as AddressInfo).port}/v1`;
 });
-afterAll(() => {
-  server.close();
-  rmSync(scratch, { recursive: true, force: true });
-});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
+// This machine, by a name that does not say so: what is asked there costs money.
+const address = () => server.baseUrl.replace('127.0.0.1', '0.0.0.0');
 const plan = (provider: string, model: string, out: string, ...more: string[]) => {
-  const teacher = ['--provider', provider, '--model', model, '--base-url', address, '--api-key-env', 'TEST_KEY'];
+  const teacher = ['--provider', provider, '--model', model, '--base-url', address(), '--api-key-env', 'TEST_KEY'];
   const words = ['plan', 'generate', '--data', tasks, ...teacher, '--out', join(scratch, out), '--pilot', '8'];
   return understudy([...words, '--budget-usd', '10', ...more], { env: { TEST_KEY: 'sk-test-0123456789abcdef' } });
 };
@@ -68,9 +55,9 @@ it('counts prompts by the tokenizer of the model, and says what batches cost and
   expect(planned.batch.mostSeconds).toBe(24 * 3600);
 
   // Asked by itself with --batch too, where it is found; for people.
-  const before = served;
+  const before = numServed();
   const told = await plan('openai', 'gpt-4.1-mini', 'counted', '--prices', prices, '--batch');
-  expect([told.code, served - before]).toEqual([0, 0]);
+  expect([told.code, numServed() - before]).toEqual([0, 0]);
   expect(told.stdout).toMatch(/^prompt tokens +[\d,]+, counted by o200k_base$/m);
   expect(told.stdout).toMatch(/^price +\$\d+\.\d\d$/m);
   expect(told.stdout).toMatch(/^in batches +\$\d+\.\d\d, with --batch$/m);
@@ -86,7 +73,7 @@ it('counts prompts by the tokenizer of the model, and says what batches cost and
   expect(rates).toEqual({ requestsPerMinute: 30, tokensPerMinute: 100 });
   expect(outputTokens.mean).toBe(52 * 20);
   expect(seconds.mean).toBeCloseTo((60 * (left.mean + 52 * 20)) / 100, 6);
-  expect(served - before).toBe(0);
+  expect(numServed() - before).toBe(0);
 });
 
 it('goes by what the pilot’s prompts had to a byte where the server counts by another tokenizer, or none is known', async () => {

@@ -1,10 +1,9 @@
 /** Self-Instruct in the style of its paper, through the program: tasks, which are classification, instances. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { chatServer } from './chat-server.ts';
 import { understudy } from './program.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'understudy-self-instruct-'));
@@ -19,16 +18,11 @@ const english = [
 ];
 const chinese = ['把这封信改得更客气一些。', '判断这句话说的是早上还是晚上。'];
 
-interface Asked {
-  readonly messages: { readonly role: string; readonly content: string }[];
-}
-
-let server: Server;
-let baseUrl: string;
+/** What it was asked for. */
 const asked: string[] = [];
-beforeAll(async () => {
-  const written = { en: 0, zh: 0 };
-  const reply = ({ messages }: Asked): string => {
+const written = { en: 0, zh: 0 };
+const server = chatServer({
+  reply: ({ messages }) => {
     const last = messages.at(-1)?.content as string;
     const isChinese = /\p{Script=Han}/u.test(last);
     if (/^(?:Write task|请用中文写第)/m.test(last)) {
@@ -49,28 +43,13 @@ beforeAll(async () => {
     return isChinese
       ? '输入：把门关上。\n输出：请您把门关上，谢谢。'
       : 'Input: a cellar full of turnips\nOutput: It went well.';
-  };
-  const kindOf = (text: string): string => {
-    if (/frost|which instrument/i.test(text)) return 'labels: yes; no; unclear';
-    return text.includes('早上') ? '标签：早上；晚上' : 'free';
-  };
-  server = createServer(async (request, response) => {
-    response.setHeader('content-type', 'application/json');
-    if (request.method === 'GET') return void response.end('{"object":"list","data":[]}');
-    let body = '';
-    for await (const piece of request) body += piece;
-    const message = { role: 'assistant', content: reply(JSON.parse(body) as Asked) };
-    const choices = [{ index: 0, message, finish_reason: 'stop' }];
-    const usage = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14 };
-    response.end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 0, model: 'm', choices, usage }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+  },
 });
-afterAll(() => {
-  server.close();
-  rmSync(scratch, { recursive: true, force: true });
-});
+const kindOf = (text: string): string => {
+  if (/frost|which instrument/i.test(text)) return 'labels: yes; no; unclear';
+  return text.includes('早上') ? '标签：早上；晚上' : 'free';
+};
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 interface Row {
   readonly id: string;
@@ -86,7 +65,7 @@ const rowsOf = (...names: string[]) =>
     .map((line) => JSON.parse(line) as Row);
 const generate = (out: string, ...args: string[]) =>
   understudy([
-    ...['generate', 'self-instruct', '--provider', 'openai-compatible', '--base-url', baseUrl, '--model', 'm'],
+    ...['generate', 'self-instruct', ...server.flags('m')],
     ...['--seeds', 'assets/seeds/en-a.jsonl', 'assets/seeds/zh.jsonl', '--out', join(scratch, out), '--json', ...args],
     ...['--concurrency', '1'],
   ]);

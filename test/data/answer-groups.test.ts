@@ -64,7 +64,7 @@ describe('encodeGroups', () => {
     expect(documents.map(marked)).toEqual(['good', 'bad', 'fair', 'fine'].map((text) => `${text}<|im_end|>`));
     expect(new Set(documents.map(({ id }) => id)).size).toBe(4);
     const tokens = documents.reduce((sum, { ids }) => sum + ids.length, 0);
-    expect(receipt).toEqual({ prompts: 1, kept: 1, answers: 4, pairs: 5, ties: 1, tokens, dropped: [] });
+    expect(receipt).toEqual({ prompts: 1, kept: 1, answers: 4, pairs: 5, ties: 1, sameText: 0, tokens, dropped: [] });
   });
 
   it('leaves out answers that are too long, says which, and pairs the others by their new places', () => {
@@ -95,6 +95,25 @@ describe('encodeGroups', () => {
       expect.stringContaining('long: answer 1 with its prompt has'),
       ...['long', 'tied', 'undecided', 'same'].map((id) => `${id}: no two answers are left of which one is better`),
     ]);
+  });
+
+  it('counts twos of equal text: of unequal rank they teach nothing, of equal rank they are ties', () => {
+    const { groups, receipt } = encode([
+      preference('a', answersOf(['yes', 9], ['no', 5], ['yes', 2], ['yes', 2])),
+      preference('b', answersOf(['same', 2], ['same', 1])),
+    ]);
+    // Of a: the first yes before either other one; these two are tied.
+    expect(groups.map(({ id, pairs }) => [id, pairs])).toEqual([
+      [
+        'a',
+        [
+          { better: 0, worse: 1, margin: 4 },
+          { better: 1, worse: 2, margin: 3 },
+          { better: 1, worse: 3, margin: 3 },
+        ],
+      ],
+    ]);
+    expect(receipt).toMatchObject({ prompts: 2, kept: 1, pairs: 3, ties: 1, sameText: 3 });
   });
 
   it("takes the file's margin before the scores'", () => {

@@ -9,16 +9,7 @@ import { answerLogprobs } from '../../src/infer/logprobs.ts';
 import { loadModel } from '../../src/local/loaded-model.ts';
 import { liveTensors } from '../../src/torch/tensor.ts';
 import { type Comparison, comparisons, dpoConfig, rowsFile, trainDpo } from './comparison-run.ts';
-import {
-  checkpointsIn,
-  fileIn,
-  goldenModel,
-  jsonIn,
-  logOf,
-  modelWithBrokenLetter,
-  randomModel,
-  scratch,
-} from './sft-run.ts';
+import { checkpointsIn, fileIn, goldenModel, logOf, modelWithBrokenLetter, randomModel, scratch } from './sft-run.ts';
 
 const model = goldenModel('llama-tied');
 const data = [rowsFile('yes', comparisons(24))];
