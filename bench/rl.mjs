@@ -1,6 +1,6 @@
 /**
  * A task that a program checks, learned by reinforcement: answers of at most eight words that end with a full stop.
- * npm run bench:rl -- --algorithm grpo|ppo --prompts FILE [--seeds 1,2,3] [--held-out 200] [--out bench/rl]
+ * npm run bench:rl [-- --algorithms grpo,ppo] [--prompts FILE] [--seeds 1,2,3] [--held-out 200] [--out bench/rl]
  * `--prompts`: instructions; so many of them are held out. A share of the held-out answers (one sample each, at the
  * temperature of training) is right before and after, with Wilson's interval; how many of them differ; the divergence at the
  * end. The curve of each run is left in `out`. One JSON line a seed.
@@ -12,12 +12,12 @@ import { join } from 'node:path';
 import { checkout, settings } from './peers.mjs';
 
 const options = settings({
-  algorithm: 'grpo',
+  algorithms: 'grpo,ppo',
   model: 'builtin',
   prompts: join(checkout, '../shared/data/gpt4-answers-en.json'),
-  seeds: '1',
+  seeds: '1,2,3',
   'held-out': 200,
-  iterations: 24,
+  iterations: 12,
   lr: 5e-4,
   threads: 2,
   out: join(checkout, 'bench/rl'),
@@ -81,8 +81,11 @@ function measured(model, name) {
 
 const before = measured(options.model, 'before');
 mkdirSync(options.out, { recursive: true });
-for (const seed of options.seeds.split(',')) {
-  const output = join(scratch, `policy-${seed}`);
+const runs = options.algorithms
+  .split(',')
+  .flatMap((algorithm) => options.seeds.split(',').map((seed) => ({ algorithm, seed })));
+for (const { algorithm, seed } of runs) {
+  const output = join(scratch, `${algorithm}-${seed}`);
   const config = {
     model: options.model,
     data: [file('training.json', training)],
@@ -94,36 +97,36 @@ for (const seed of options.seeds.split(',')) {
     iterations: options.iterations,
     promptsPerIteration: 8,
     samples: 8,
-    maxNewTokens: 32,
+    maxNewTokens: 24,
+    minibatches: 2,
+    updateEpochs: 1,
     learningRate: options.lr,
     klBeta: 0.02,
     seed: Number(seed),
   };
   const startedMs = performance.now();
-  understudy('train', options.algorithm, '--config', file('config.json', config), '--threads', options.threads);
+  understudy('train', algorithm, '--config', file('config.json', config), '--threads', options.threads);
   const seconds = (performance.now() - startedMs) / 1000;
   const rows = readFileSync(join(output, 'train.jsonl'), 'utf8').trim().split('\n').map(JSON.parse);
-  const after = measured(output, `after-${seed}`);
-  const curve = rows.map(({ step, seconds: took, reward, kl, entropy, length }) => ({
+  const after = measured(output, `after-${algorithm}-${seed}`);
+  const curve = rows.map(({ step, seconds: took, secondsOf, reward, kl, entropy, length }) => ({
     step,
     seconds: took,
+    secondsOf,
     reward,
     kl,
     entropy,
     length,
   }));
   const result = {
-    algorithm: options.algorithm,
+    algorithm,
     seed: Number(seed),
     seconds: Math.round(seconds),
     klAtEnd: rows.at(-1).kl,
     before,
     after,
   };
-  writeFileSync(
-    join(options.out, `${options.algorithm}-${seed}.json`),
-    `${JSON.stringify({ ...result, curve }, null, 1)}\n`,
-  );
+  writeFileSync(join(options.out, `${algorithm}-${seed}.json`), `${JSON.stringify({ ...result, curve }, null, 1)}\n`);
   console.log(JSON.stringify(result));
 }
 rmSync(scratch, { recursive: true, force: true });

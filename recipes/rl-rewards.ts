@@ -11,9 +11,10 @@ import { guessLanguage } from '../src/data/guess-language.ts';
 import type { Prompt } from '../src/data/prompts.ts';
 import { exactReward, jsonReward, regexReward, wordsReward } from '../src/evaluate/answer-checks.ts';
 import { type CandidateGroup, scoreGroups, teacherScoring } from '../src/generate/feedback.ts';
+import type { Teacher } from '../src/teacher/teacher.ts';
 import type { RunContext } from './context.ts';
 import type { Engine } from './engine.ts';
-import { assertMaySpend, planned } from './quote.ts';
+import { assertMaySpend, type PlannedCalls, planned } from './quote.ts';
 import type { RewardSource, RlConfig } from './rl-config.ts';
 import type { SampledAnswer } from './rl-session.ts';
 
@@ -137,28 +138,42 @@ function asked(asking: RewardAsking | undefined): RewardAsking {
   throw new ConfigError('rewards: a teacher cannot be asked here', { hint: 'run ./understudy train grpo or run' });
 }
 
-/** Says before anything is sampled what teachers' rewards may cost at most, and refuses to spend unasked. */
-export async function assertMayReward(
-  { rewards, iterations, promptsPerIteration, samples, maxNewTokens, seed }: RlConfig,
+type Rewarded = Pick<RlConfig, 'rewards' | 'iterations' | 'promptsPerIteration' | 'samples' | 'maxNewTokens' | 'seed'>;
+
+/** What teachers' rewards may cost at most. */
+export async function plannedRewards(
+  { rewards, iterations, promptsPerIteration, samples, maxNewTokens, seed }: Rewarded,
   prompts: readonly Prompt[],
-  asking: RewardAsking | undefined,
-): Promise<void> {
-  const longest = prompts.reduce<Prompt | undefined>(
-    (most, prompt) => (most && textLength(most) >= textLength(prompt) ? most : prompt),
-    undefined,
-  );
+  open: RewardAsking['teacher'],
+): Promise<{ teacher: Teacher; calls: PlannedCalls[] }[]> {
+  const [longest] = longestFirst(prompts);
+  const plans = [];
   for (const source of rewards) {
     if (source.kind !== 'teacher' || !longest) continue;
-    const context = asked(asking);
-    const teacher = await context.teacher(source.teacher);
+    const teacher = await open(source.teacher);
     const scoring = scoringBy(teacher.model, source, seed);
     const group = groupOf(longest, Array(samples).fill(''));
     const requests = scoring.tasks(group).map((task) => scoring.request(task));
     const { calls, boundUsd } = planned(teacher, requests, samples * maxNewTokens);
     const times = iterations * promptsPerIteration;
     const all = { calls: times * calls, boundUsd: boundUsd === undefined ? undefined : times * boundUsd };
-    assertMaySpend([{ teacher, calls: [all] }], context);
+    plans.push({ teacher, calls: [all] });
   }
+  return plans;
 }
 
-const textLength = ({ messages }: Prompt): number => messages.reduce((sum, { content }) => sum + content.length, 0);
+/** Before anything is sampled: refuses to spend unasked. */
+export async function assertMayReward(
+  config: Rewarded,
+  prompts: readonly Prompt[],
+  asking: RewardAsking | undefined,
+): Promise<void> {
+  if (config.rewards.every(({ kind }) => kind !== 'teacher')) return;
+  const context = asked(asking);
+  assertMaySpend(await plannedRewards(config, prompts, context.teacher), context);
+}
+
+export const longestFirst = (prompts: readonly Prompt[]): Prompt[] => {
+  const length = ({ messages }: Prompt) => messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
+  return prompts.toSorted((a, b) => length(b) - length(a));
+};

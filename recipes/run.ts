@@ -24,6 +24,7 @@ import * as evaluate from './evaluate.ts';
 import * as generate from './generate.ts';
 import { folderOf, modelName, teacherIdentity } from './local-models.ts';
 import { type LoopResult, run as runLoop } from './loop.ts';
+import { plannedLoop } from './loop-quote.ts';
 import type { MadeData } from './made-data.ts';
 import { checkMemory, inSection } from './plan-train.ts';
 import { assertMaySpend, plannedRun } from './quote.ts';
@@ -54,7 +55,9 @@ export async function run(
   let ready: Promise<void> | undefined;
   const prepare = async (first: string) => {
     if (first !== 'evaluate') await checkTraining(config, context, ignoreMemory);
-    assertMaySpend(await plannedRun(config, seeds, context.teacher), context);
+    const plans = await plannedRun(config, seeds, context.teacher);
+    const ofLoop = config.loop ? await plannedLoop(config.loop, seedFiles, context.teacher) : [];
+    assertMaySpend([...plans, ...ofLoop], context);
   };
   const beReady = (stage: string) => {
     ready ??= prepare(stage);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { LoopResult } from '../../recipes/loop.ts';
+import { chatServer } from './chat-server.ts';
 import { tinyModel, understudy } from './program.ts';
 
 /** Rounds of feedback, reward model and reinforcement learning after the fine-tuning of a run. */
@@ -45,6 +46,7 @@ loop:
   rl: { algorithm: grpo, dtype: float32, iterations: 8, promptsPerIteration: 6, samples: 8, maxNewTokens: 8, learningRate: 0.01, klBeta: 0.02 }
 ${loop}
 `;
+const judge = chatServer({});
 const config = join(scratch, 'run.yaml');
 writeFileSync(config, settings('  rounds: 2'));
 
@@ -73,7 +75,10 @@ describe('run with a loop', () => {
     if (process.env['SHOW']) console.log(stderr);
     expect(stderr).toContain('round 1: ');
     expect(code).toBe(0);
-    const { model, loop } = JSON.parse(stdout) as { model: string; loop: LoopResult };
+    const { model, loop, report } = JSON.parse(stdout) as { model: string; loop: LoopResult; report: string };
+    const page = readFileSync(report, 'utf8');
+    for (const words of ['Rounds: gains on held-out prompts', 'Round 1: reinforcement learning', '#rows=run-1-rounds'])
+      expect(page).toContain(words);
     const [first] = loop.rounds;
     expect(first?.compared.pairs).toBeGreaterThan(0);
     expect(first?.iterations).toBe(8);
@@ -114,6 +119,22 @@ describe('run with a loop', () => {
     expect((await understudy(['run', config, '--out', killed])).code).toBe(0);
     expect(results(killed)).toEqual(results(join(scratch, 'out')));
   }, 600_000);
+
+  it('refuses to spend on the rounds’ teacher unasked, before anything is done', async () => {
+    const file = join(scratch, 'paid.yaml');
+    const price = 'price: { inputUsdPerMillion: 1, outputUsdPerMillion: 2 }';
+    const paid = `{ provider: openai-compatible, baseUrl: "${judge.baseUrl}", model: judge, ${price} }`;
+    const loop = settings('  rounds: 2')
+      .replace('  scorer: logprob\n  examples: 1\n', '')
+      .replace(`  teacher: { provider: local, model: ${tinyModel} }`, `  teacher: ${paid}`);
+    writeFileSync(file, loop.replace('/out', '/paid'));
+    const { code, stderr } = await understudy(['run', file]);
+    // Twice: 12 prompts compared, 4 checked.
+    expect(stderr).toMatch(/judge costs money: 32 calls, \$[\d.]+ at the very most/);
+    expect(code).toBe(2);
+    expect(filesUnder(join(scratch, 'paid')).filter((name) => name.endsWith('.jsonl'))).toEqual([]);
+    expect(judge.requests).toEqual([]);
+  });
 
   it('refuses more held-out prompts than there are, before anything is done', async () => {
     const file = join(scratch, 'few.yaml');
