@@ -16,7 +16,7 @@ import type { RunContext } from './context.ts';
 import type { Engine } from './engine.ts';
 import { assertMaySpend, type PlannedCalls, planned } from './quote.ts';
 import type { RewardSource, RlConfig } from './rl-config.ts';
-import type { SampledAnswer } from './rl-session.ts';
+import type { SampledAnswer } from './rl-sampling.ts';
 
 export type RewardAsking = Pick<RunContext, 'ledger' | 'budgetUsd' | 'yes' | 'progress' | 'teacher'>;
 

@@ -14,16 +14,13 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { addFilesAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
 import { throwIfAborted, WorkError } from '../src/base/errors.ts';
-import type { Message } from '../src/base/message.ts';
 import { Rng } from '../src/base/rng.ts';
 import { fillRuns } from '../src/base/runs.ts';
-import { decode } from '../src/infer/decode.ts';
 import { labelLogprobs } from '../src/infer/logprobs.ts';
 import { loadModel, resolveDtype } from '../src/local/loaded-model.ts';
 import { adaptedBeta, tokenWeights } from '../src/loss/policy.ts';
 import { scalarHeadName } from '../src/model/config.ts';
 import { Decoder } from '../src/model/decoder.ts';
-import { encodePrompt } from '../src/text/chat-template.ts';
 import { labelPositions, splitByDocument } from '../src/text/labels.ts';
 import { zeros } from '../src/torch/ops.ts';
 import { sourceOf } from '../src/torch/safetensors.ts';
@@ -44,21 +41,10 @@ import { modelContent, teacherIdentity } from './local-models.ts';
 import { type RewardSource, type RlConfig, trainingConfigOf } from './rl-config.ts';
 import { type RlFigures, RlMeter } from './rl-figures.ts';
 import { moves, policyDerivatives, type Rollout, setGroupAdvantages, setTokenAdvantages } from './rl-rollouts.ts';
+import { type RlPrompt, type SampledAnswer, sampleAnswers } from './rl-sampling.ts';
 import type { StudentModel } from './sft-tokens.ts';
 import { finishedRun, identityOf, resumable } from './training-folder.ts';
 import { modelFile, openStudent, type Student } from './training-student.ts';
-
-export interface RlPrompt {
-  readonly id: string;
-  readonly messages: readonly Message[];
-}
-
-export interface SampledAnswer {
-  readonly prompt: string;
-  readonly text: string;
-  readonly finishReason: 'stop' | 'length';
-  readonly tokens: number;
-}
 
 /** Also written to rl.json beside the adapters. */
 export interface RlResult {
@@ -130,42 +116,16 @@ export class RlSession {
     this.#reference = new Decoder(architecture, parameters);
   }
 
-  /** Answers of the policy as it is, `samples` to a prompt; a row's depend on the seed, the iteration and the row alone. */
+  /** Answers of the policy as it is, `samples` to a prompt; what is learned from next. */
   async sample(
     iteration: number,
     prompts: readonly RlPrompt[],
-    { signal, onProgress }: { signal: AbortSignal; onProgress: (done: number) => void },
+    options: { signal: AbortSignal; onProgress: (done: number) => void },
   ): Promise<SampledAnswer[]> {
-    const { samples, maxNewTokens, temperature, seed } = this.#config;
-    const { tokenizer, template, stopTokens } = this.#model;
-    const sampling = { temperature, topK: 0, topP: 1, repetitionPenalty: 1, seed };
-    const rows = prompts.flatMap((prompt) => {
-      const promptIds = encodePrompt(tokenizer, template, prompt.messages);
-      return Array.from({ length: samples }, (_, sample) => {
-        return { prompt, promptIds, key: `${iteration}/${prompt.id}/${sample}`, maxNewTokens, sampling };
-      });
-    });
-    let done = 0;
-    const onDone = () => onProgress(++done);
-    const decoded = await decode(this.#student.executor.decoder, rows, { stopTokens, signal, logprobs: true, onDone });
-    this.#rollouts = decoded.map(({ ids, finishReason, logprobs = [], stopToken }, i) => {
-      const { prompt, promptIds, key } = rows[i] as (typeof rows)[number];
-      const answer = stopToken === undefined ? ids : [...ids, stopToken];
-      const all = [...promptIds, ...answer];
-      const labelMask = Uint8Array.from(all, (_, at) => Number(at >= promptIds.length));
-      const document = { id: key, ids: all, labelMask, labelTokens: answer.length };
-      const none = new Float64Array(0);
-      const sampled = Float64Array.from(logprobs);
-      const truncated = finishReason === 'length';
-      const later = { old: none, oldValues: none, reference: none, advantages: none, returns: none };
-      return { prompt: prompt.id, document, truncated, sampled, ...later };
-    });
-    return decoded.map(({ ids, finishReason }, i) => ({
-      prompt: (rows[i] as (typeof rows)[number]).prompt.id,
-      text: tokenizer.decode(ids),
-      finishReason,
-      tokens: ids.length,
-    }));
+    const { decoder } = this.#student.executor;
+    const { answers, rollouts } = await sampleAnswers(decoder, this.#model, this.#config, iteration, prompts, options);
+    this.#rollouts = rollouts;
+    return answers;
   }
 
   /**

@@ -18,7 +18,8 @@ import { type HealthFigures, healthWarnings } from '../src/train/rl-health.ts';
 import type { Engine } from './engine.ts';
 import type { RlConfig } from './rl-config.ts';
 import { assertMayReward, type Earned, type RewardAsking, rewardAll } from './rl-rewards.ts';
-import type { RlResult, SampledAnswer } from './rl-session.ts';
+import type { SampledAnswer } from './rl-sampling.ts';
+import type { RlResult } from './rl-session.ts';
 
 export interface RlContext {
   readonly engine: Pick<Engine, 'call'>;
