@@ -1,38 +1,36 @@
 /** What a report is told to show, by what its files are: a run, or the results of one of the `evaluate` commands. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { ConfigError, DataError } from '../src/base/errors.ts';
+import { ConfigError } from '../src/base/errors.ts';
 import { sha256 } from '../src/base/hash.ts';
-import { parseJsonl, readJson, readText } from '../src/base/jsonl.ts';
+import { readJson } from '../src/base/jsonl.ts';
 import { isObject } from '../src/base/rows.ts';
-import type { DataStatistics } from '../src/data/statistics.ts';
 import { matchAnswerFile } from '../src/evaluate/answer-files.ts';
 import type { AutomaticSummary, ChoiceRow, ExactRow, LossRow } from '../src/evaluate/automatic-summary.ts';
 import { readJudgeRows } from '../src/evaluate/judge-rows.ts';
 import { agreementWithJudge } from '../src/evaluate/people.ts';
 import { readJudgeVerdicts } from '../src/evaluate/people-judge.ts';
 import { readJudgedQuestions } from '../src/evaluate/question-files.ts';
-import type { RougeByLength } from '../src/evaluate/rouge.ts';
+import type { RougeRow } from '../src/evaluate/rouge.ts';
 import type { EvaluationRow } from '../src/evaluate/rows.ts';
 import { summarize } from '../src/evaluate/summary.ts';
 import { knownSetOf } from '../src/report/paper-figures.ts';
 import type {
-  DataRow,
   JudgedTurn,
   JudgeInput,
   PeopleInput,
-  ReportInput,
   RougeInput,
-  RougeRow,
   Source,
   SourceFiles,
 } from '../src/report/report-input.ts';
 import { automaticFiles } from './automatic.ts';
 import { rowsFile } from './evaluate.ts';
 import { type JudgeSummary, summaryFile } from './judge.ts';
-import { type RunRecord, runFile, statisticsFile, trainFile } from './run-record.ts';
-import type { SftResult } from './sft.ts';
-import type { TrainingRow } from './training-folder.ts';
+import { readRun } from './report-run.ts';
+import { requireFiles, rowsOfFile } from './report-run-rows.ts';
+import { isRlFolder, isTrainingFolder, readRl, readTraining } from './report-training.ts';
+import { isRouge } from './rouge.ts';
+import { runFile } from './run-record.ts';
 
 /** A study's results, votes and items; the studio has its database. */
 export type PeopleReader = (folder: string) => Omit<PeopleInput, 'knownSet'>;
@@ -46,8 +44,10 @@ export interface SourceOptions {
 const studyFile = 'study.sqlite';
 
 const hint =
-  'known are: the output folder of `./understudy run`; the --out folders of `evaluate judge`, `evaluate automatic` and ' +
-  '`evaluate compare`; the folder of `evaluate human`; what `evaluate rouge --json` printed, as a .json file';
+  'known are: the output folder of `./understudy run`; the --out folders of `evaluate judge`, `evaluate automatic`, ' +
+  '`evaluate compare` and `evaluate rouge`; the folders of `evaluate human` and of `train`; what `evaluate rouge --json` printed, as a .json file';
+
+const again = 'give the `./understudy evaluate` command that made the folder again: answers are found in its ledger';
 
 /** Throws ConfigError where a folder is none of these, DataError where its files are broken. */
 export function readSource(path: string, name: string, { out, people }: SourceOptions): Source {
@@ -57,23 +57,40 @@ export function readSource(path: string, name: string, { out, people }: SourceOp
       Object.entries(own).flatMap(([key, file]) => (existsSync(file) ? [[key, relative(out, file)]] : [])),
     );
   if (statSync(path).isFile()) {
+    if (/\.jsonl(\.|$)/.test(path)) {
+      throw new ConfigError(`${path} holds rows, and a report is made of results`, {
+        hint: `rewarded answers: ./understudy evaluate best-of FILE; answers and references: evaluate rouge --out FOLDER; ${hint}`,
+      });
+    }
     return { kind: 'rouge', name, files: files({ figures: path }), input: readRouge(path, undefined) };
   }
-  if (existsSync(join(path, runFile))) return { kind: 'run', name, ...readRun(path, files) };
+  if (existsSync(join(path, runFile))) {
+    const run = readRun(path);
+    return { kind: 'run', name, files: files(run.files), input: run.input };
+  }
   if (existsSync(join(path, studyFile))) {
     if (people === undefined) throw new ConfigError(`${path}: a study of people is not read here`);
     const study = people(path);
     const knownSet = knownSetOf([...new Map(study.items.map(({ question }) => [question.id, question.text])).values()]);
     return { kind: 'people', name, files: files({ items: join(path, studyFile) }), input: { ...study, knownSet } };
   }
+  if (isRlFolder(path)) {
+    const policy = readRl(path);
+    return { kind: 'rl', name, files: files(policy.files), input: policy.input };
+  }
+  if (isTrainingFolder(path)) {
+    const training = readTraining(path);
+    return { kind: 'training', name, files: files(training.files), input: training.input };
+  }
   const file = join(path, summaryFile);
   const summary = existsSync(file) ? readJson(file) : undefined;
   const rows = join(path, rowsFile);
+  if (isJudge(summary) || isComparison(summary)) requireFiles(path, [rows], again);
   if (isJudge(summary)) return { kind: 'judge', name, files: files({ rows }), input: readJudge(summary, rows) };
   if (isAutomatic(summary)) return { kind: 'automatic', name, ...readAutomatic(summary, path, files) };
   if (isRouge(summary)) return { kind: 'rouge', name, files: files({ rows }), input: readRouge(file, rows) };
   if (isComparison(summary)) {
-    const read = readRows<EvaluationRow>(rows);
+    const read = rowsOfFile<EvaluationRow>(rows);
     return {
       kind: 'comparison',
       name,
@@ -88,84 +105,8 @@ const isJudge = (value: unknown): value is JudgeSummary =>
   isObject(value) && isObject(value['settings']) && Array.isArray(value['matches']) && isObject(value['calls']);
 const isAutomatic = (value: unknown): value is AutomaticSummary =>
   isObject(value) && isObject(value['exact']) && isObject(value['choice']) && typeof value['questions'] === 'string';
-const isRouge = (value: unknown): value is RougeByLength =>
-  isObject(value) && isObject(value['all']) && Array.isArray(value['buckets']) && isObject(value['cjk']);
 const isComparison = (value: unknown): boolean =>
   isObject(value) && typeof value['questions'] === 'number' && isObject(value['languages']);
-
-const readRows = <Row>(file: string): Row[] => parseJsonl(readText(file), file).map(({ value }) => value as Row);
-
-function readRun(folder: string, files: (own: Readonly<Record<string, string>>) => SourceFiles) {
-  const { config, versions, finishedAt, stages: names, costs } = readRecord(join(folder, runFile));
-  const stages = {
-    data: join(folder, names.data),
-    sft: join(folder, names.sft),
-    evaluate: join(folder, names.evaluate),
-  };
-  const own = {
-    questions: join(stages.evaluate, rowsFile),
-    steps: join(stages.sft, 'train.jsonl'),
-    data: join(stages.data, trainFile),
-  };
-  const sft = readJson(join(stages.sft, 'sft.json')) as SftResult;
-  const rows = readRows<EvaluationRow>(own.questions);
-  const input: ReportInput = {
-    title: config.name,
-    finishedAt,
-    provenance: config.about,
-    versions,
-    config,
-    data: readJson(join(stages.data, statisticsFile)) as DataStatistics[],
-    dataRows: existsSync(own.data) ? readDataRows(own.data) : undefined,
-    training: {
-      log: readRows<TrainingRow>(own.steps),
-      documents: sft.receipt.kept,
-      trainedTokens: sft.trainedTokens,
-      labelTokens: sft.labelTokens,
-      cut: sft.receipt.cut.length,
-      dropped: sft.receipt.dropped.length,
-      seconds: sft.seconds,
-      parameters: sft.parameters,
-      dtype: sft.dtype,
-    },
-    evaluation: { summary: summarize(rows), rows },
-    costs,
-  };
-  return { files: files(own), input };
-}
-
-function readRecord(file: string): RunRecord {
-  const record = readJson(file) as Partial<RunRecord> | null;
-  const { data, sft, evaluate } = record?.stages ?? {};
-  if (record?.config === undefined || !data || !sft || !evaluate) {
-    throw new DataError(file, { message: 'expected the record of a run: config, stages, costs' });
-  }
-  return record as RunRecord;
-}
-
-interface TrainedRow {
-  readonly id?: string;
-  readonly language?: string;
-  readonly category?: string;
-  readonly messages: readonly { readonly role: string; readonly content: string }[];
-  readonly provenance?: { readonly teacher?: string };
-}
-
-/** The last answer is the answer; all before it, with roles where there is more than a question, is the prompt. */
-function readDataRows(file: string): DataRow[] {
-  return readRows<TrainedRow>(file).map(({ id, language, category, messages, provenance }, i) => {
-    const before = messages.slice(0, -1);
-    const isPlain = before.length === 1 && before[0]?.role === 'user';
-    return {
-      id: id ?? String(i + 1),
-      language: language ?? 'unknown',
-      category: category ?? 'unknown',
-      teacher: provenance?.teacher ?? 'unknown',
-      prompt: isPlain ? before[0]!.content : before.map(({ role, content }) => `[${role}] ${content}`).join('\n\n'),
-      answer: messages.at(-1)?.content ?? '',
-    };
-  });
-}
 
 function readJudge(summary: JudgeSummary, rows: string): JudgeInput {
   const { files } = summary;
@@ -202,10 +143,11 @@ function readAutomatic(
   files: (own: Readonly<Record<string, string>>) => SourceFiles,
 ) {
   const at = (name: 'loss' | 'exact' | 'choice') => join(folder, automaticFiles[name]);
+  requireFiles(folder, [at('loss'), at('exact'), at('choice')], again);
   const rows = {
-    loss: readRows<LossRow>(at('loss')),
-    exact: readRows<ExactRow>(at('exact')),
-    choice: readRows<ChoiceRow>(at('choice')),
+    loss: rowsOfFile<LossRow>(at('loss')),
+    exact: rowsOfFile<ExactRow>(at('exact')),
+    choice: rowsOfFile<ChoiceRow>(at('choice')),
   };
   return { files: files({ loss: at('loss'), exact: at('exact'), choice: at('choice') }), input: { summary, rows } };
 }
@@ -213,7 +155,7 @@ function readAutomatic(
 function readRouge(file: string, rows: string | undefined): RougeInput {
   const result = readJson(file);
   if (!isRouge(result)) throw new ConfigError(`${file} holds no results of \`evaluate rouge --json\``, { hint });
-  return { result, rows: rows !== undefined && existsSync(rows) ? readRows<RougeRow>(rows) : undefined };
+  return { result, rows: rows !== undefined && existsSync(rows) ? rowsOfFile<RougeRow>(rows) : undefined };
 }
 
 /** People's majority against the first judge among the sources that compared the same models on the same questions. */
@@ -226,7 +168,7 @@ export function withJudge(sources: readonly Source[], paths: readonly string[]):
     const verdicts = readJudgeVerdicts(join(paths[at]!, rowsFile), items);
     return {
       ...source,
-      input: { ...source.input, results: { ...results, judge: agreementWithJudge(votes, verdicts) } },
+      input: { ...source.input, verdicts, results: { ...results, judge: agreementWithJudge(votes, verdicts) } },
     };
   });
 }

@@ -248,7 +248,10 @@
         summary.append(element('span', { class: 'mark', title: label }, text), ' ');
       }
     }
-    summary.append(element('span', { class: 'begin' }, row.prompt.slice(0, 160)));
+    // What asked nothing is told by what was said, or by its figures, such as a training step.
+    const figures = row.values.slice(0, 4).map((pair) => pair.filter((text) => text !== '').join(': '));
+    const begin = row.prompt || row.texts[0]?.[1] || figures.join(' · ');
+    summary.append(element('span', { class: 'begin' }, begin.slice(0, 160)));
     const details = element('details', { class: 'row' }, summary);
     details.addEventListener('toggle', () => {
       if (details.open && details.childElementCount === 1) details.append(rowBody(row));

@@ -13,10 +13,11 @@ export function reportCommand(): Command {
   return command('report', 'runs and evaluations side by side on one page, with the rows behind every figure', [
     'report runs/demo',
     'report runs/a runs/b judged people automatic --out report --language zh',
+    'report my-policy my-reward-model --out report   # folders of `train grpo` and `train reward`',
   ])
     .argument(
       '<folders...>',
-      'outputs of `run`, of `evaluate judge`, `automatic`, `compare` and `human`, and .json files of `evaluate rouge --json`',
+      'outputs of `run`, of `evaluate judge`, `automatic`, `compare`, `rouge` and `human`, of `train`, and .json files of `evaluate rouge --json`',
     )
     .option(
       '--out <folder>',

@@ -154,7 +154,8 @@ export function rewardCard(groups: readonly RewardedGroup[], { seed = 1 }: { see
 }
 
 const rightOf = ({ better, worse }: JudgedPair): number => higher(better.reward, worse.reward);
-const longerWins = ({ better, worse }: JudgedPair): number =>
+/** 1: the better is longer, 0: the worse is, ½: neither. */
+export const longerWins = ({ better, worse }: Pick<JudgedPair, 'better' | 'worse'>): number =>
   higher(countWords(better.content), countWords(worse.content));
 const higher = (a: number, b: number): number => (a > b ? 1 : a === b ? 0.5 : 0);
 const gapOf = ({ better, worse }: JudgedPair): number => worse.reward - better.reward;
@@ -162,10 +163,10 @@ const gapOf = ({ better, worse }: JudgedPair): number => worse.reward - better.r
 /** Upper ends, in the judge's units. */
 const marginNames = ['up to 1', 'over 1 to 2', 'over 2 to 4', 'over 4', 'not known'];
 const marginEnds = [1, 2, 4, Number.POSITIVE_INFINITY];
-const marginName = (margin: number | undefined): string =>
+export const marginName = (margin: number | undefined): string =>
   margin === undefined ? marginNames.at(-1)! : marginNames[marginEnds.findIndex((end) => margin <= end)]!;
 
-const sourcesOf = ({ better, worse }: JudgedPair): string =>
+export const sourcesOf = ({ better, worse }: Pick<JudgedPair, 'better' | 'worse'>): string =>
   [better.source ?? 'unknown', worse.source ?? 'unknown'].sort().join(' / ');
 
 /** Fewer prompts cannot tell right from luck: 2 · ½⁵ > 0.05, and a bootstrap of so few is too narrow. */

@@ -41,12 +41,32 @@ export interface RougeByLength {
   readonly cjk: RougeMean;
 }
 
+/** A pair with its figures: a line of rows.jsonl. */
+export interface RougeRow {
+  readonly id: string;
+  readonly bucket: RougeBucket | 'cjk';
+  readonly reference: string;
+  readonly candidate: string;
+  readonly rouge: PairRouge;
+}
+
+/** A pair that was not matched by an id is named by its place, from 1. */
+export function rougeRows(pairs: readonly AnswerPair[], options: RougeByLengthOptions = {}): RougeRow[] {
+  return pairs.map((pair, i) => {
+    const { reference, candidate, id = i + 1 } = pair;
+    return { id: String(id), bucket: groupOf(pair), reference, candidate, rouge: rougeOf(pair, options) };
+  });
+}
+
 /** `all`, by buckets, and CJK pairs. */
 export function rougeByLength(pairs: readonly AnswerPair[], options: RougeByLengthOptions = {}): RougeByLength {
-  const groups = pairs.map(groupOf);
-  const scores = pairs.map((pair) => rougeOf(pair, options));
-  const average = (counts: (group: RougeBucket | 'cjk') => boolean) =>
-    meansOf(scores.filter((_, i) => counts(groups[i]!)));
+  return summarizeRouge(pairs.map((pair) => ({ bucket: groupOf(pair), rouge: rougeOf(pair, options) })));
+}
+
+/** What `rougeByLength` gives, from rows that were kept. */
+export function summarizeRouge(rows: readonly Pick<RougeRow, 'bucket' | 'rouge'>[]): RougeByLength {
+  const average = (counts: (group: RougeRow['bucket']) => boolean) =>
+    meansOf(rows.filter(({ bucket }) => counts(bucket)).map(({ rouge }) => rouge));
   return {
     all: average((group) => group !== 'cjk'),
     buckets: rougeBuckets.map((bucket) => ({ bucket, ...average((group) => group === bucket) })),

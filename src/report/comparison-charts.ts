@@ -126,7 +126,7 @@ export function pie(label: string, slices: readonly Slice[]): Html {
     const [from, to] = [turned, turned + share];
     turned = to;
     const middle = (from + to) / 2;
-    const far = share < 0.12 ? radius + 17 : radius * 0.62;
+    const far = share < 0.12 ? radius + 20 : radius * 0.62;
     const [x, y] = place(middle, far, center);
     const written =
       share === 0
@@ -134,7 +134,7 @@ export function pie(label: string, slices: readonly Slice[]): Html {
         : html`<text x="${x}" y="${y}" text-anchor="middle" dominant-baseline="central" class="${share < 0.12 ? 'outside' : 'inside'}">${fixed(percent, 1)} %</text>`;
     return html`<g class="slice ${kind}"><title>${name}: ${count}</title>${sector(from, to, center, radius)}${written}</g>`;
   });
-  return html`<svg xmlns="http://www.w3.org/2000/svg" class="chart pie" role="img" aria-label="${label}" viewBox="0 0 260 260" width="260" height="260">${drawn}</svg>`;
+  return html`<svg xmlns="http://www.w3.org/2000/svg" class="chart pie" role="img" aria-label="${label}" viewBox="-10 0 280 260" width="280" height="260">${drawn}</svg>`;
 }
 
 function sector(from: number, to: number, center: number, radius: number): Html {

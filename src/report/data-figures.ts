@@ -3,39 +3,53 @@
  * and what is asked for and told, as root verbs with their noun objects; the counts stand beside.
  */
 import type { DataFigures, LengthFigure } from '../data/statistics-figures.ts';
+import { verbNounTexts } from '../data/statistics-set.ts';
 import type { VerbNounStatistics } from '../data/statistics-verb-nouns.ts';
 import { countBars, lengthBars } from './charts.ts';
 import { countCell } from './figure-cells.ts';
 import { count } from './format.ts';
-import { type Block, type Chart, charts, table, text } from './part.ts';
+import { type Block, type Chart, charts, folded, table, text } from './part.ts';
+import type { RowsLink } from './rows.ts';
+import type { VerbTexts } from './rows-of-data.ts';
 import { english, type Words } from './words.ts';
 
 /** More pairs than this are a wall. */
 const drawnPairs = 20;
 
-export function figureBlocks(name: string, { lengths, verbNouns }: DataFigures, words: Words = english): Block[] {
+/** Links into a set's rows; gives undefined where they are not at hand. */
+export type SetRowsOf = (filter: Readonly<Record<string, string>>) => RowsLink | undefined;
+
+export function figureBlocks(
+  name: string,
+  { lengths, verbNouns }: DataFigures,
+  words: Words = english,
+  rowsOf: SetRowsOf = () => undefined,
+): Block[] {
   const all = verbNounsOf(verbNouns, words);
   const drawn = [
-    ...lengths.map((figure) => lengthChart(name, figure, words)),
-    ...all.flatMap(([what, statistics]) =>
-      statistics.pairs.length > 0 ? [pairChart(name, what, statistics, words)] : [],
+    ...lengths.map((figure) => ({ ...lengthChart(name, figure, words), rows: rowsOf({}) })),
+    ...all.flatMap(({ what, statistics }) =>
+      statistics.pairs.length > 0 ? [{ ...pairChart(name, what, statistics, words), rows: rowsOf({}) }] : [],
     ),
   ];
-  return [
-    ...(drawn.length > 0 ? [charts(...drawn)] : []),
-    ...all.flatMap(([what, statistics]) => verbBlocks(what, statistics, words)),
-  ];
+  return [...(drawn.length > 0 ? [charts(...drawn)] : []), ...all.flatMap((one) => verbBlocks(one, words, rowsOf))];
 }
 
-/** `instructions in English` and so on. */
-function verbNounsOf(verbNouns: DataFigures['verbNouns'], words: Words): [string, VerbNounStatistics][] {
-  return Object.entries(verbNouns).flatMap(([texts, languages]) =>
-    Object.entries(languages).map(([code, statistics]): [string, VerbNounStatistics] => [
-      words.say(texts === 'answers' ? 'answers in {language}' : 'instructions in {language}', {
+interface NamedVerbs {
+  /** `instructions in English` and so on. */
+  readonly what: string;
+  readonly texts: VerbTexts;
+  readonly statistics: VerbNounStatistics;
+}
+
+function verbNounsOf(verbNouns: DataFigures['verbNouns'], words: Words): NamedVerbs[] {
+  return verbNounTexts.flatMap((texts) =>
+    Object.entries(verbNouns[texts] ?? {}).map(([code, statistics]) => ({
+      what: words.say(texts === 'answers' ? 'answers in {language}' : 'instructions in {language}', {
         language: words.languageName(code),
       }),
-      statistics,
-    ]),
+      ...{ texts, statistics },
+    })),
   );
 }
 
@@ -101,7 +115,7 @@ export function verbNounSentence(what: string, statistics: VerbNounStatistics, w
   );
 }
 
-function verbBlocks(what: string, statistics: VerbNounStatistics, words: Words): Block[] {
+function verbBlocks({ what, texts, statistics }: NamedVerbs, words: Words, rowsOf: SetRowsOf): Block[] {
   const { say } = words;
   const sentence = text(verbNounSentence(what, statistics, words));
   if (statistics.top.length === 0) return [sentence];
@@ -112,9 +126,19 @@ function verbBlocks(what: string, statistics: VerbNounStatistics, words: Words):
       columns: [{ label: say('verb') }, { label: say('with an object'), numeric: true }, { label: say('objects') }],
       rows: statistics.top.map(({ verb, count: number, nouns }) => [
         verb,
-        countCell(number, statistics.texts),
+        countCell(number, statistics.texts, rowsOf({ [`${texts}-verb`]: verb })),
         nouns.map((noun) => `${noun.noun} ${count(noun.count)}`).join(', '),
       ]),
     }),
+    folded(say('The most frequent pairs of {what}', { what }), [
+      table({
+        caption: say('Most frequent pairs of verb and noun in {what}', { what }),
+        columns: [{ label: say('verb and noun') }, { label: say('rows'), numeric: true }],
+        rows: statistics.pairs.map(({ verb, noun, count: number }) => [
+          `${verb} ${noun}`,
+          countCell(number, statistics.texts, rowsOf({ [`${texts}-pair`]: `${verb} ${noun}` })),
+        ]),
+      }),
+    ]),
   ];
 }

@@ -12,17 +12,20 @@ import { publishedVotes, publishedVotesSource } from './paper-figures.ts';
 import { type Block, type Chart, charts, heading, note, type Part, table, text } from './part.ts';
 import type { PeopleInput } from './report-input.ts';
 import type { RowsLink } from './rows.ts';
-import { criterionName } from './rows-of-evaluations.ts';
 import { matchName } from './rows-of-judge.ts';
+import { criterionName } from './rows-of-people.ts';
 import type { Cell, Table } from './table.ts';
 import type { Words } from './words.ts';
+
+/** To what was compared, a row an item, or to what was voted, a row an item and rater. */
+type Links = (set: 'items' | 'votes', filter: Readonly<Record<string, string>>) => RowsLink;
 
 const choices: readonly PeopleChoice[] = ['win', 'tie', 'lose'];
 const numeric = (label: string) => ({ label, numeric: true });
 
 export function peoplePart(id: string, name: string, { results, knownSet }: PeopleInput, words: Words): Part {
   const { say } = words;
-  const link = (filter: Readonly<Record<string, string>>): RowsLink => ({ set: `${id}-items`, filter });
+  const link: Links = (set, filter) => ({ set: `${id}-${set}`, filter });
   const blocks: Block[] = [
     text(
       say(
@@ -42,22 +45,19 @@ export function peoplePart(id: string, name: string, { results, knownSet }: Peop
     ...(results.pairs.length === 0 ? [note(say('There are no votes yet.'))] : []),
     ...results.pairs.flatMap((pair) => pairBlocks(pair, words, link)),
     ...(knownSet === 'user-oriented-252' ? publishedBlocks(words) : []),
-    ...(results.judge && results.judge.length > 0 ? [judgeTable(results.judge, words)] : []),
+    ...(results.judge && results.judge.length > 0 ? [judgeTable(results.judge, words, link)] : []),
+    ...(results.left ? [placeTable(results.left, words, link)] : []),
     ...(results.raterQuality.length > 0 ? [raterTable(results, words, link)] : []),
   ];
   return { id, title: say('People: {name}', { name }), blocks };
 }
 
-function pairBlocks(
-  pair: PairResult,
-  words: Words,
-  link: (filter: Readonly<Record<string, string>>) => RowsLink,
-): Block[] {
+function pairBlocks(pair: PairResult, words: Words, link: Links): Block[] {
   const { say } = words;
   const { modelA, modelB, criteria } = pair;
   const match = matchName(modelA, modelB);
   const of = (criterion: CriterionResult, choice: PeopleChoice) =>
-    link({ match, [`${criterion.criterion}-vote`]: choice });
+    link('votes', { match, [criterion.criterion]: choice });
   const shares: Table = {
     caption: say('{pair}: votes by criterion', { pair: match }),
     columns: [
@@ -71,8 +71,8 @@ function pairBlocks(
     rows: criteria.map((criterion): Cell[] => {
       return [
         criterionName(criterion.criterion, words),
-        countCell(criterion.votes, null, link({ match })),
-        countCell(criterion.items, null, link({ match })),
+        countCell(criterion.votes, null, link('votes', { match, voted: criterion.criterion })),
+        countCell(criterion.items, null, link('items', { match, voted: criterion.criterion })),
         ...choices.map((choice) => {
           const { count: votes, percent, low, high } = criterion[choice];
           const shown = say('{percent} % ({ends}, {n} of {votes})', {
@@ -107,10 +107,15 @@ function pairBlocks(
       }),
       legend: pieLegend(modelA, modelB, words),
       isSmall: true,
-      rows: link({ match }),
+      rows: link('votes', { match, voted: criterion.criterion }),
     };
   });
-  return [heading(match), charts(...drawn), table(shares), table(agreementTable(pair, words, link({ match })))];
+  return [
+    heading(match),
+    charts(...drawn),
+    table(shares),
+    table(agreementTable(pair, words, link('items', { match }))),
+  ];
 }
 
 function agreementTable({ agreement, modelA, modelB }: PairResult, words: Words, rows: RowsLink): Table {
@@ -171,7 +176,7 @@ function publishedBlocks(words: Words): Block[] {
   ];
 }
 
-function judgeTable(judge: NonNullable<PeopleInput['results']['judge']>, words: Words): Block {
+function judgeTable(judge: NonNullable<PeopleInput['results']['judge']>, words: Words, link: Links): Block {
   const { say } = words;
   return table({
     caption: say('People’s majority against the judge, on the same items'),
@@ -182,28 +187,48 @@ function judgeTable(judge: NonNullable<PeopleInput['results']['judge']>, words: 
       numeric(say('no majority')),
       numeric(say('no verdict')),
     ],
-    rows: judge.map(({ criterion, items, agreed, kappa, withoutMajority, withoutVerdict }) => [
-      criterionName(criterion, words),
-      agreed === null
-        ? say('none')
-        : {
-            text: words.share(agreed.count, items),
-            figure: { value: agreed.percent, low: agreed.low, high: agreed.high, n: items },
-          },
-      kappa.value === null
-        ? say('none')
-        : { text: fixed(kappa.value, 2), figure: { value: kappa.value, low: kappa.low, high: kappa.high, n: items } },
-      countCell(withoutMajority, null),
-      countCell(withoutVerdict, null),
-    ]),
+    rows: judge.map(({ criterion, items, agreed, kappa, withoutMajority, withoutVerdict }) => {
+      const where = (value: string) => link('items', { [`${criterion}-judge`]: value });
+      return [
+        criterionName(criterion, words),
+        agreed === null
+          ? say('none')
+          : {
+              text: words.share(agreed.count, items),
+              figure: { value: agreed.percent, low: agreed.low, high: agreed.high, n: items },
+              rows: where('agreed'),
+            },
+        coefficientCell(kappa, items, words, where('compared')),
+        countCell(withoutMajority, null, where('=majority')),
+        countCell(withoutVerdict, null, where('=verdict')),
+      ];
+    }),
   });
 }
 
-function raterTable(
-  { raterQuality }: PeopleInput['results'],
-  words: Words,
-  link: (filter: Readonly<Record<string, string>>) => RowsLink,
-): Block {
+/** Where the place has no say it is one half. */
+function placeTable(left: NonNullable<PeopleInput['results']['left']>, words: Words, link: Links): Block {
+  const { say } = words;
+  const { count: votes, percent, low, high, decided } = left;
+  const text = say('{percent} % ({ends}, {n} of {votes})', {
+    percent: fixed(percent, 1),
+    ends: words.range({ low, high }, 1),
+    n: count(votes),
+    votes: count(decided),
+  });
+  return table({
+    caption: say('Whether the place of an answer had a say: 50 % if it had none'),
+    columns: [{ label: '' }, { label: '', numeric: true }],
+    rows: [
+      [
+        say('of the votes that are no tie, those for the answer on the left'),
+        { text, figure: { value: percent, low, high, n: decided }, rows: link('votes', { stood: 'left' }) },
+      ],
+    ],
+  });
+}
+
+function raterTable({ raterQuality }: PeopleInput['results'], words: Words, link: Links): Block {
   const { say } = words;
   return table({
     caption: say('Raters'),
@@ -216,12 +241,12 @@ function raterTable(
     ],
     rows: raterQuality.map(({ rater, items, checks, checksPassed, compared, withMajority, medianSeconds }) => [
       rater,
-      countCell(items, null, link({ raters: rater })),
-      shareCell(checksPassed, checks, words),
-      shareCell(withMajority, compared, words, link({ raters: rater })),
+      countCell(items, null, link('votes', { rater, kind: 'item' })),
+      shareCell(checksPassed, checks, words, checks > 0 ? link('votes', { rater, kind: 'check' }) : undefined),
+      shareCell(withMajority, compared, words, link('votes', { rater, kind: 'item' })),
       medianSeconds === null
         ? say('none')
-        : { text: fixed(medianSeconds, 1), figure: { value: medianSeconds, n: items } },
+        : { text: fixed(medianSeconds, 1), figure: { value: medianSeconds, n: items }, rows: link('votes', { rater }) },
     ]),
   });
 }

@@ -1,24 +1,32 @@
 /** What the report says, in order, for page and Markdown alike: the sentences at the top, then the parts. */
+import type { DataStatistics } from '../data/statistics.ts';
 import type { EvaluationSummary } from '../evaluate/summary.ts';
 import { alignRuns, alignTables } from './align.ts';
 import { automaticPart } from './automatic-parts.ts';
 import { lossCurves, seriesClass } from './comparison-charts.ts';
+import { costsPart } from './costs-part.ts';
 import { judgePart, lossPart, rougePart } from './evaluation-parts.ts';
 import { countCell, meanCell } from './figure-cells.ts';
 import { count, signed } from './format.ts';
 import { fewestPairs, type HeadlineRow, headlineRows, languagesOf } from './headline.ts';
 import { judgeFolderPart } from './judge-parts.ts';
+import { loopPart } from './loop-parts.ts';
 import { charts, type Part } from './part.ts';
 import { peoplePart } from './people-parts.ts';
 import type { EvaluationInput, Report, ReportInput, Source } from './report-input.ts';
+import { rlPart } from './rl-parts.ts';
 import { type NamedRouge, rougeFilesPart } from './rouge-parts.ts';
 import type { RowSet } from './rows.ts';
-import { rowsOfAutomatic, rowsOfPeople, rowsOfRouge } from './rows-of-evaluations.ts';
+import { rowsOfAutomatic, rowsOfRouge } from './rows-of-evaluations.ts';
 import { rowsOfJudge } from './rows-of-judge.ts';
+import { rowsOfPeople } from './rows-of-people.ts';
+import { rowsOfRl } from './rows-of-rl.ts';
 import { rowsOfEvaluation, rowsOfRun } from './rows-of-run.ts';
-import { configurationPart, costsPart, dataPart, trainingPart } from './run-parts.ts';
+import { rowsOfTraining } from './rows-of-training.ts';
+import { configurationPart, dataPart, trainingPart } from './run-parts.ts';
 import { runsAgainstPart } from './runs-against.ts';
 import type { Cell, Table } from './table.ts';
+import { trainingRunPart } from './training-run-parts.ts';
 import type { Words } from './words.ts';
 
 /** A run, or an evaluation of two models as a run makes one: what the parts of runs are made of. */
@@ -175,12 +183,24 @@ function runParts({ id, evaluation: { summary }, input }: NamedRun, words: Words
     rougePart(summary, words, questions),
   ];
   if (input === undefined) return evaluated;
-  const hasRows = input.dataRows !== undefined;
+  const { dataRows, removed, calls } = input;
+  const link = (set: string, isThere: boolean) => (filter: Readonly<Record<string, string>>) =>
+    isThere ? { set: `${id}-${set}`, filter } : undefined;
+  const ofData = link('data', dataRows !== undefined);
+  // Rows of earlier versions know their teacher alone: sets of one teacher share their rows.
+  const knowSets = dataRows?.every(({ set }) => set !== undefined);
+  const links = {
+    kept: ({ name, teacher }: DataStatistics, filter: Readonly<Record<string, string>>) =>
+      ofData({ ...(knowSets ? { set: name } : { teacher }), ...filter }),
+    removed: (set: string, filter: Readonly<Record<string, string>>) =>
+      link('removed', removed !== undefined)({ set, ...filter }),
+  };
   return [
     ...evaluated,
-    trainingPart(input.training, words, { set: `${id}-steps`, filter: {} }),
-    dataPart(input, words, (filter) => (hasRows ? { set: `${id}-data`, filter } : undefined)),
-    costsPart(input, words),
+    ...(input.loop ? [loopPart(input.loop, words, (filter) => ({ set: `${id}-rounds`, filter }))] : []),
+    trainingPart(input.training, words, { set: `${id}-steps`, filter: {} }, ofData),
+    dataPart(input, words, links),
+    costsPart(input, words, link('calls', calls !== undefined)),
     configurationPart(input, words),
   ];
 }
@@ -210,6 +230,8 @@ function evaluationParts({ sources }: Report, words: Words): Part[] {
     const [id, { name }] = [idOf(source, i), source];
     if (source.kind === 'judge') return [judgeFolderPart(id, name, source.input, words)];
     if (source.kind === 'people') return [peoplePart(id, name, source.input, words)];
+    if (source.kind === 'rl') return [rlPart(id, name, source.input, words)];
+    if (source.kind === 'training') return [trainingRunPart(id, name, source.input, words)];
     return source.kind === 'automatic' ? [automaticPart(id, name, source.input, words)] : [];
   });
   return [...parts, ...(rouge.length > 0 ? [rougeFilesPart(rouge, words)] : [])];
@@ -235,5 +257,9 @@ function rowsOf(source: Source, id: string, words: Words): RowSet[] {
       return rowsOfAutomatic(id, name, source.input, files, words);
     case 'rouge':
       return rowsOfRouge(id, name, source.input, files, words);
+    case 'rl':
+      return rowsOfRl(id, name, source.input, files, words);
+    case 'training':
+      return rowsOfTraining(id, name, source.input, files, words);
   }
 }

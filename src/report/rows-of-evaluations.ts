@@ -1,10 +1,8 @@
-/** The rows behind automatic evaluations, people's votes and ROUGE of a file of answers. */
-import { majority, type PeopleChoice, type PeopleVote } from '../evaluate/people.ts';
+/** The rows behind automatic evaluations and ROUGE of a file of answers. */
 import { fixed } from './format.ts';
-import type { AutomaticInput, PeopleInput, RougeInput, SourceFiles } from './report-input.ts';
-import type { BrowserRow, RowSet } from './rows.ts';
-import { matchName } from './rows-of-judge.ts';
-import { languageLabels } from './rows-of-run.ts';
+import type { AutomaticInput, RougeInput, SourceFiles } from './report-input.ts';
+import { languageLabels } from './row-labels.ts';
+import type { RowSet } from './rows.ts';
 import type { Words } from './words.ts';
 
 export function rowsOfAutomatic(
@@ -113,86 +111,6 @@ function lossValues(model: string, loss: { nats: number; tokens: number; bitsPer
     [say('{model}: nats per token', { model }), fixed(loss.nats / loss.tokens, 4)],
     [say('{model}: bits per byte', { model }), fixed(loss.bitsPerByte, 4)],
   ] as const;
-}
-
-export function rowsOfPeople(
-  id: string,
-  name: string,
-  { votes, items }: PeopleInput,
-  files: SourceFiles,
-  words: Words,
-): RowSet[] {
-  const { say } = words;
-  const own = votes.filter(({ attention }) => !attention);
-  const byItem = new Map<string, PeopleVote[]>();
-  for (const vote of own) byItem.set(vote.item, [...(byItem.get(vote.item) ?? []), vote]);
-  const criteria = [...new Set(own.map(({ criterion }) => criterion))];
-  const rows = items.map((item): BrowserRow => {
-    const ofItem = byItem.get(item.id) ?? [];
-    const voted = criteria.map((criterion) => {
-      const choices = ofItem.filter((vote) => vote.criterion === criterion).map(({ choice }) => choice);
-      return { criterion, choices, majority: choices.length === 0 ? undefined : majority(choices) };
-    });
-    const comments = [
-      ...new Map(ofItem.filter(({ comment }) => comment !== '').map((vote) => [vote.rater, vote.comment])),
-    ];
-    return {
-      id: item.id,
-      facets: {
-        match: [matchName(item.modelA, item.modelB)],
-        language: [item.question.language],
-        ...Object.fromEntries(
-          voted.map(({ criterion, majority: most }) => [criterion, most === undefined ? [] : [most]]),
-        ),
-        // Any vote for it: what a percentage counts.
-        ...Object.fromEntries(voted.map(({ criterion, choices }) => [`${criterion}-vote`, [...new Set(choices)]])),
-        voted: ofItem.length > 0 ? ['yes'] : [],
-        comment: comments.length > 0 ? ['yes'] : [],
-        raters: [...new Set(ofItem.map(({ rater }) => rater))],
-      },
-      prompt: item.question.text,
-      texts: [
-        [item.modelA, item.answerA],
-        [item.modelB, item.answerB],
-        ...comments.map(([rater, comment]): [string, string] => [say('Comment of {rater}', { rater }), comment]),
-      ],
-      values: voted.map(({ criterion, choices }): [string, string] => [
-        criterionName(criterion, words),
-        (['win', 'tie', 'lose'] as const)
-          .map((choice) => `${choiceName(choice, words)} ${choices.filter((one) => one === choice).length}`)
-          .join(', '),
-      ]),
-    };
-  });
-  return [
-    {
-      id: `${id}-items`,
-      title: say('{name}: what people compared', { name }),
-      facets: [
-        { name: 'match', label: say('models') },
-        ...criteria.map((criterion) => ({
-          name: criterion,
-          label: say('{criterion}: most votes', { criterion: criterionName(criterion, words) }),
-        })),
-        { name: 'language', label: say('language') },
-        { name: 'comment', label: say('comment') },
-        { name: 'raters', label: say('rater') },
-      ],
-      labels: {
-        ...languageLabels(words),
-        ...{ win: say('first model wins'), tie: say('tie'), lose: say('second model wins'), yes: say('yes') },
-      },
-      rows,
-      file: files['items'],
-    },
-  ];
-}
-
-export const choiceName = (choice: PeopleChoice, { say }: Words): string => say(choice);
-
-/** The studio's three have names in both languages; others are shown as they are. */
-export function criterionName(criterion: string, { say }: Words): string {
-  return criterion === 'helpful' || criterion === 'honest' || criterion === 'harmless' ? say(criterion) : criterion;
 }
 
 export function rowsOfRouge(

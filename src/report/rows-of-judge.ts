@@ -4,8 +4,8 @@ import { matchesOf } from '../evaluate/judge-plan.ts';
 import type { JudgeRow, Verdict } from '../evaluate/judge-rows.ts';
 import { count, fixed } from './format.ts';
 import type { JudgeInput, SourceFiles } from './report-input.ts';
+import { flagLabels, languageLabels } from './row-labels.ts';
 import type { BrowserRow, RowSet } from './rows.ts';
-import { flagLabels, languageLabels } from './rows-of-run.ts';
 import type { Words } from './words.ts';
 
 export const matchName = (model: string, opponent: string): string => `${model} : ${opponent}`;

@@ -1,20 +1,26 @@
-/** The rows behind a run's figures: its held-out questions, its training steps, the data it was trained on. */
+/** The rows behind a run's figures: its held-out questions, its training steps, and what rows-of-data.ts has. */
 
 import { summarizeJudge } from '../evaluate/judge-summary.ts';
 import { groupOf } from '../evaluate/rouge.ts';
 import type { EvaluationRow } from '../evaluate/rows.ts';
 import { count, fixed } from './format.ts';
-import type { DataRow, EvaluationInput, ReportInput, SourceFiles, TrainingLogRow } from './report-input.ts';
+import type { EvaluationInput, ReportInput, SourceFiles, TrainingLogRow } from './report-input.ts';
+import { flagLabels, languageLabels } from './row-labels.ts';
 import type { BrowserRow, RowSet } from './rows.ts';
+import { callRows, removedRows, trainedRows } from './rows-of-data.ts';
+import { rowsOfLoop } from './rows-of-loop.ts';
 import { measures } from './samples.ts';
 import type { Words } from './words.ts';
 
 export function rowsOfRun(id: string, name: string, input: ReportInput, files: SourceFiles, words: Words): RowSet[] {
-  const { dataRows, training, evaluation } = input;
+  const { dataRows, removed, calls, training, evaluation, loop } = input;
   return [
     rowsOfEvaluation(id, name, evaluation, files, words),
+    ...(loop ? [rowsOfLoop(id, name, loop, words)] : []),
     stepRows(`${id}-steps`, name, training.log, files['steps'], words),
     ...(dataRows ? [trainedRows(`${id}-data`, name, dataRows, files['data'], words)] : []),
+    ...(removed ? [removedRows(`${id}-removed`, name, removed, words)] : []),
+    ...(calls ? [callRows(`${id}-calls`, name, calls, files['calls'], words)] : []),
   ];
 }
 
@@ -52,21 +58,6 @@ export function rowsOfEvaluation(
     file: files['questions'],
   };
 }
-
-export const languageLabels = (words: Words): Record<string, string> => ({
-  en: words.languageName('en'),
-  zh: words.languageName('zh'),
-});
-
-export const flagLabels = ({ say }: Words): Record<string, string> => ({
-  flip: say('flip'),
-  parsed: say('parsed'),
-  unreadable: say('unreadable'),
-  refused: say('refused'),
-  failed: say('failed'),
-  cut: say('cut off at the length limit'),
-  empty: say('empty answer'),
-});
 
 function questionRow(row: EvaluationRow, words: Words): BrowserRow {
   const { say } = words;
@@ -117,12 +108,13 @@ function likelier({ teacherBefore, teacherAfter }: EvaluationRow): string[] {
   return [after > before ? 'after' : after < before ? 'before' : 'equal'];
 }
 
-function stepRows(
+export function stepRows(
   id: string,
   name: string,
   log: readonly TrainingLogRow[],
   file: string | undefined,
   words: Words,
+  loss: 'loss' | 'loss (nats per token)' = 'loss (nats per token)',
 ): RowSet {
   const { say } = words;
   return {
@@ -136,39 +128,18 @@ function stepRows(
       prompt: '',
       texts: [],
       values: [
-        [say('loss (nats per token)'), fixed(row.loss, 4)],
+        [say(loss), fixed(row.loss, 4)],
         [say('gradient norm'), fixed(row.gradNorm, 4)],
         [say('learning rate'), String(Number(row.learningRate.toPrecision(4)))],
         [say('tokens computed'), count(row.tokens)],
+        ...(row.heldOutLoss === undefined ? [] : [[say('held-out loss'), fixed(row.heldOutLoss, 4)] as const]),
+        ...(row.seconds === undefined ? [] : [[say('seconds'), fixed(row.seconds, 1)] as const]),
+        // By the names of the training log.
+        ...Object.entries(row.metrics ?? {}).map(([metric, value]): [string, string] => [
+          '',
+          `${metric} ${fixed(value, 4)}`,
+        ]),
       ],
-    })),
-    file,
-  };
-}
-
-function trainedRows(
-  id: string,
-  name: string,
-  rows: readonly DataRow[],
-  file: string | undefined,
-  words: Words,
-): RowSet {
-  const { say } = words;
-  return {
-    id,
-    title: say('{name}: rows trained on', { name }),
-    facets: [
-      { name: 'language', label: say('language') },
-      { name: 'category', label: say('category') },
-      { name: 'teacher', label: say('teacher') },
-    ],
-    labels: languageLabels(words),
-    rows: rows.map(({ id: row, language, category, teacher, prompt, answer }) => ({
-      id: row,
-      facets: { language: [language], category: [category], teacher: [teacher] },
-      prompt,
-      texts: [[say('Answer'), answer]],
-      values: [],
     })),
     file,
   };

@@ -1,17 +1,19 @@
 /** The parts on how the student came to be: data, training, costs, and what the run was started with. No judgement. */
 import type { DataStatistics } from '../data/statistics.ts';
 import { countBars, learningRateChart, lossChart, lossSeries } from './charts.ts';
-import { figureBlocks } from './data-figures.ts';
+import { figureBlocks, type SetRowsOf } from './data-figures.ts';
 import { countCell, shareCell } from './figure-cells.ts';
-import { count, dollars, fixed } from './format.ts';
+import { count, fixed } from './format.ts';
 import { type Block, charts, heading, note, type Part, table, text } from './part.ts';
 import { plainWithoutSecrets } from './plain.ts';
-import type { ReportInput, StageCost, TrainingInput } from './report-input.ts';
+import type { RemovedRow, ReportInput, TrainingInput } from './report-input.ts';
 import type { RowsLink } from './rows.ts';
 import type { Cell, Table } from './table.ts';
 import type { Words } from './words.ts';
 
-export function trainingPart(training: TrainingInput, words: Words, rows: RowsLink): Part {
+const none: SetRowsOf = () => undefined;
+
+export function trainingPart(training: TrainingInput, words: Words, rows: RowsLink, dataOf: SetRowsOf = none): Part {
   const { say } = words;
   const { log } = training;
   const first = log[0];
@@ -31,7 +33,7 @@ export function trainingPart(training: TrainingInput, words: Words, rows: RowsLi
             },
           ),
         );
-  const blocks = [head, ...curves(training, words, rows), table(trainingTable(training, words, rows))];
+  const blocks = [head, ...curves(training, words, rows), table(trainingTable(training, words, rows, dataOf))];
   return { id: 'training', title: say('Training'), blocks };
 }
 
@@ -65,7 +67,7 @@ function curves({ log }: TrainingInput, words: Words, rows: RowsLink): Block[] {
   ];
 }
 
-function trainingTable(training: TrainingInput, words: Words, link: RowsLink): Table {
+function trainingTable(training: TrainingInput, words: Words, link: RowsLink, dataOf: SetRowsOf): Table {
   const { say } = words;
   const { documents, dropped, cut, labelTokens, trainedTokens, seconds, parameters, dtype, log } = training;
   const speed =
@@ -74,13 +76,19 @@ function trainingTable(training: TrainingInput, words: Words, link: RowsLink): T
   const gradients = norms.sort((a, b) => a - b);
   const of = say('{n} in {dtype}', { n: count(parameters), dtype });
   const rows: [string, Cell][] = [
-    [say('conversations trained on'), countCell(documents, documents + dropped)],
-    [say('cut at the end of a turn'), shareCell(cut, documents, words)],
-    [say('left out (too long, or no answer in them)'), shareCell(dropped, documents + dropped, words)],
+    [say('conversations trained on'), countCell(documents, documents + dropped, dataOf({ learned: 'learned' }))],
+    [say('cut at the end of a turn'), shareCell(cut, documents, words, dataOf({ flags: 'cut' }))],
+    [
+      say('left out (too long, or no answer in them)'),
+      shareCell(dropped, documents + dropped, words, dataOf({ flags: 'dropped' })),
+    ],
     [say('tokens computed'), countCell(trainedTokens, null, link)],
     [say('answer tokens (only they have a loss)'), countCell(labelTokens, trainedTokens, link)],
     [say('parameters'), { text: of, figure: { value: parameters, n: null } }],
-    [say('time'), { text: `${words.duration(seconds)}${say(', ')}${speed}`, figure: { value: seconds, n: null } }],
+    [
+      say('time'),
+      { text: `${words.duration(seconds)}${say(', ')}${speed}`, figure: { value: seconds, n: null }, rows: link },
+    ],
   ];
   if (gradients.length > 0) {
     const middle = gradients[Math.floor((gradients.length - 1) / 2)]!;
@@ -95,21 +103,41 @@ function trainingTable(training: TrainingInput, words: Words, link: RowsLink): T
   return { caption: say('Training in figures'), columns: [{ label: '' }, { label: '' }], rows, isSettings: true };
 }
 
-/** Links into the rows that were trained on; undefined where they are not at hand. */
-export type DataRowsOf = (filter: Readonly<Record<string, string>>) => RowsLink | undefined;
+/** Links into a run's rows; they give undefined where those are not at hand. */
+export interface DataLinks {
+  /** What was trained on, of a set. */
+  readonly kept: (set: DataStatistics, filter: Readonly<Record<string, string>>) => RowsLink | undefined;
+  /** What was taken away of a set, by its name. */
+  readonly removed: (set: string, filter: Readonly<Record<string, string>>) => RowsLink | undefined;
+}
 
-export function dataPart({ data }: Pick<ReportInput, 'data'>, words: Words, rowsOf: DataRowsOf): Part {
+export function dataPart(
+  { data, removed }: Pick<ReportInput, 'data' | 'removed'>,
+  words: Words,
+  links: DataLinks,
+): Part {
   const { say } = words;
-  // Rows know their teacher, not their set: sets of one teacher share their rows.
+  const lost = countReasons((removed ?? []).filter(({ set }) => set === 'untranslated'));
+  const asked = Object.values(lost).reduce((sum, number) => sum + number, 0);
   const blocks =
     data.length === 0
       ? [note(say('No statistics of the data were given.'))]
-      : data.flatMap((set) => dataBlocks(set, words, (filter) => rowsOf({ teacher: set.teacher, ...filter })));
+      : [
+          ...data.flatMap((set) => dataBlocks(set, words, links)),
+          ...(asked > 0 ? [rejectedBlock({ name: 'untranslated', rows: 0, rejected: lost }, words, links)] : []),
+        ];
   return { id: 'data', title: say('Data'), blocks };
 }
 
-function dataBlocks(set: DataStatistics, words: Words, rowsOf: DataRowsOf): Block[] {
+function countReasons(rows: readonly RemovedRow[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { reason } of rows) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
+}
+
+function dataBlocks(set: DataStatistics, words: Words, links: DataLinks): Block[] {
   const { say } = words;
+  const rowsOf: SetRowsOf = (filter) => links.kept(set, filter);
   const languages = byCount(set.byLanguage);
   const categories = byCount(set.byCategory);
   const rows = words.plural(set.rows, 'row');
@@ -133,8 +161,8 @@ function dataBlocks(set: DataStatistics, words: Words, rowsOf: DataRowsOf): Bloc
             rows: rowsOf({}),
           }),
         ]),
-    ...(set.figures ? figureBlocks(set.name, set.figures, words) : []),
-    rejectedBlock(set, words),
+    ...(set.figures ? figureBlocks(set.name, set.figures, words, rowsOf) : []),
+    rejectedBlock(set, words, links),
   ];
 }
 
@@ -145,7 +173,7 @@ function languageTable(
   set: DataStatistics,
   languages: readonly (readonly [string, number])[],
   words: Words,
-  rowsOf: DataRowsOf,
+  rowsOf: SetRowsOf,
 ): Table {
   return {
     caption: words.say('Rows of “{name}” by language', { name: set.name }),
@@ -179,7 +207,11 @@ function lengthTable({ answerLength, rows, name }: DataStatistics, words: Words,
   };
 }
 
-function rejectedBlock({ rejected, rows, name }: DataStatistics, words: Words): Block {
+function rejectedBlock(
+  { rejected, rows, name }: Pick<DataStatistics, 'rejected' | 'rows' | 'name'>,
+  words: Words,
+  links: DataLinks,
+): Block {
   const { say } = words;
   const reasons = byCount(rejected);
   const away = reasons.reduce((sum, [, number]) => sum + number, 0);
@@ -188,69 +220,16 @@ function rejectedBlock({ rejected, rows, name }: DataStatistics, words: Words): 
     caption: say('Taken away from “{name}”: {share}', { name, share: words.share(away, rows + away) }),
     key: `rejected ${name}`,
     columns: [{ label: say('reason') }, { label: say('rows'), numeric: true }],
-    rows: reasons.map(([reason, number]) => [reason, shareCell(number, rows + away, words)]),
+    rows: reasons.map(([reason, number]) => [
+      words.told(reason),
+      shareCell(number, rows + away, words, links.removed(name, { reason })),
+    ]),
   });
 }
 
 /** Greatest first; equal ones by name, so that the same data give the same page. */
 function byCount(counts: Readonly<Record<string, number>>): [string, number][] {
   return Object.entries(counts).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
-}
-
-export function costsPart({ costs }: Pick<ReportInput, 'costs'>, words: Words): Part {
-  const { say } = words;
-  const part = { id: 'costs', title: say('Costs') };
-  if (costs.length === 0) return { ...part, blocks: [text(say('No teacher was called in this run.'))] };
-  const sum = (value: (cost: StageCost) => number): number => costs.reduce((total, cost) => total + value(cost), 0);
-  const total: StageCost = {
-    stage: say('all stages'),
-    calls: sum(({ calls }) => calls),
-    inputTokens: sum(({ inputTokens }) => inputTokens),
-    outputTokens: sum(({ outputTokens }) => outputTokens),
-    usd: sum(({ usd }) => usd),
-    unpricedCalls: sum(({ unpricedCalls }) => unpricedCalls),
-    inDoubtCalls: sum(({ inDoubtCalls }) => inDoubtCalls),
-    inDoubtUsd: sum(({ inDoubtUsd }) => inDoubtUsd),
-  };
-  const columns = [
-    say('calls'),
-    say('tokens in'),
-    say('tokens out'),
-    say('cost'),
-    say('calls in doubt'),
-    say('in doubt, at most'),
-  ];
-  return {
-    ...part,
-    blocks: [
-      table({
-        caption: say('Teacher calls in the ledger by stage, US dollars; a ledger shared by runs has the calls of all'),
-        columns: [{ label: say('stage') }, ...columns.map((label) => ({ label, numeric: true }))],
-        rows: (costs.length > 1 ? [...costs, total] : costs).map((cost) => costRow(cost, words)),
-      }),
-      text(
-        say(
-          'In doubt: sent, but the answer was not stored before the run was interrupted. The teacher may have charged for these calls; they are counted at their upper bound.',
-        ),
-      ),
-    ],
-  };
-}
-
-function costRow(cost: StageCost, words: Words): Cell[] {
-  const { stage, calls, inputTokens, outputTokens, usd, unpricedCalls, inDoubtCalls, inDoubtUsd } = cost;
-  const unknown =
-    unpricedCalls > 0 ? words.say(' and {calls} of unknown price', { calls: words.plural(unpricedCalls, 'call') }) : '';
-  const money = (value: number, n: number, more = '') => ({ text: dollars(value) + more, figure: { value, n } });
-  return [
-    stage,
-    countCell(calls, null),
-    countCell(inputTokens, calls),
-    countCell(outputTokens, calls),
-    money(usd, calls, unknown),
-    countCell(inDoubtCalls, calls + inDoubtCalls),
-    money(inDoubtUsd, inDoubtCalls),
-  ];
 }
 
 export function configurationPart({ config, versions }: Pick<ReportInput, 'config' | 'versions'>, words: Words): Part {

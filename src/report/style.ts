@@ -194,6 +194,7 @@ dialog.browser::backdrop { background: var(--shade); }
   .headline:not(.several) th { font-weight: 600; padding-bottom: 0.4rem; }
   .headline:not(.several) td.empty::before { content: none; }
 }
+@page { margin: 14mm; }
 @media print {
   :root {
     --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --panel: #f4f4f4;
@@ -205,11 +206,24 @@ dialog.browser::backdrop { background: var(--shade); }
   html { font-size: 9.5pt; }
   body { padding: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav, dialog.browser { display: none; }
-  a.rows { text-decoration: none; }
+  a.rows { text-decoration-thickness: 0.5px; }
+  a:not(.rows) { color: var(--after); }
   h1 { margin-top: 0; }
-  h2, h3 { break-after: avoid; }
-  .sample, figure, tr, .provenance { break-inside: avoid; }
+  h2, h3, h2 + p, h3 + p { break-after: avoid; }
+  .sample, figure, tr, .provenance, .note { break-inside: avoid; }
   .scroll { overflow: visible; }
+  /* What would be wider than the paper is broken into lines: nothing scrolls there. */
+  table { max-width: 100%; font-size: 0.85rem; }
+  caption, .number:not(.short) { white-space: normal; }
+  th, td { padding-right: 0.6rem; overflow-wrap: break-word; }
+  .headline td, .headline td.number { font-size: inherit; }
+  .headline.several table { font-size: 0.8rem; min-width: 0; width: 100%; }
+  .headline.several th:first-child { min-width: 0; width: auto; }
+  thead { display: table-header-group; }
+  caption, thead, h4 { break-after: avoid; }
+  tbody tr:first-child { break-before: avoid; }
+  /* A table that fits on a page stays whole; a longer one has its head again on the next. */
+  .scroll:not(.headline, .headline *, :has(tbody tr:nth-child(14))) { break-inside: avoid; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 }
 `;

@@ -5,13 +5,17 @@
 import type { Interval } from '../base/intervals.ts';
 import { count, duration, fixed, interval, languageName, share, signed } from './format.ts';
 import { nouns } from './nouns.ts';
+import { dataPhrases } from './phrases-data.ts';
 import { evaluationPhrases } from './phrases-evaluation.ts';
+import { loopPhrases } from './phrases-loop.ts';
 import { runPhrases } from './phrases-run.ts';
+import { toldPhrases } from './phrases-told.ts';
+import { trainingPhrases } from './phrases-training.ts';
 
 export const reportLanguages = ['en', 'zh'] as const;
 export type ReportLanguage = (typeof reportLanguages)[number];
 
-const phrases = { ...runPhrases, ...evaluationPhrases };
+const phrases = { ...runPhrases, ...dataPhrases, ...evaluationPhrases, ...loopPhrases, ...trainingPhrases };
 export type Phrase = keyof typeof phrases;
 export type Noun = keyof typeof nouns;
 
@@ -38,6 +42,26 @@ function fill(text: string, values: Readonly<Record<string, string | number>>): 
   return text.replace(/\{(\w+)\}/g, (place, name: string) => String(values[name] ?? place));
 }
 
+/** Sentences with places, longest first: of two that fit the one that says more. */
+const patterns = Object.entries(toldPhrases)
+  .sort(([a], [b]) => b.length - a.length)
+  .map(([sentence, chinese]) => {
+    const pieces = sentence.split(/\{(\w+)\}/).map((piece, i) => (i % 2 ? `(?<${piece}>.+)` : escaped(piece)));
+    return { pattern: new RegExp(`^${pieces.join('')}$`, 's'), chinese };
+  });
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
+
+function toldInChinese(sentence: string): string {
+  for (const { pattern, chinese } of patterns) {
+    const found = pattern.exec(sentence);
+    if (found) return fill(chinese, found.groups ?? {});
+  }
+  return sentence;
+}
+
 export const english: Words = {
   language: 'en',
   say: (phrase, values = {}) => fill(phrase, values),
@@ -56,7 +80,7 @@ const chineseLanguages: Readonly<Record<string, string>> = { en: '英文', zh: '
 export const chinese: Words = {
   language: 'zh',
   say: (phrase, values = {}) => fill(phrases[phrase], values),
-  told: (sentence) => (Object.hasOwn(phrases, sentence) ? phrases[sentence as Phrase] : sentence),
+  told: (sentence) => (Object.hasOwn(phrases, sentence) ? phrases[sentence as Phrase] : toldInChinese(sentence)),
   plural: (value, noun) => nouns[noun][1].replace('{n}', count(value)),
   share: (part, whole) =>
     whole === 0 ? `${count(part)}/0` : `${count(part)}/${count(whole)}（${fixed((100 * part) / whole, 1)}%）`,

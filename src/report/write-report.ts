@@ -43,14 +43,33 @@ function sourceJson(source: Source): unknown {
   const { kind, name, files } = source;
   switch (source.kind) {
     case 'run': {
-      // The rows that were trained on stand in their file.
-      const { config, dataRows: _, ...rest } = source.input;
+      // They stand in files of their own.
+      const { config, dataRows: _data, removed: _removed, calls: _calls, ...rest } = source.input;
       const headline = headlineRows(source.input.evaluation.summary);
       return { kind, name, files, ...(plain({ ...rest, headline }) as object), config: plainWithoutSecrets(config) };
     }
     case 'judge': {
       const { turns, ...rest } = source.input;
       return { kind, name, files, ...(plain(rest) as object), turns: turns && Object.fromEntries(turns) };
+    }
+    case 'rl': {
+      // Answers stand in their file.
+      const { answers: _, ...rest } = source.input;
+      return { kind, name, files, ...(plain(rest) as object) };
+    }
+    case 'training': {
+      const { heldOut: _, ...rest } = source.input;
+      return { kind, name, files, ...(plain(rest) as object) };
+    }
+    case 'people': {
+      const { verdicts, ...rest } = source.input;
+      return {
+        kind,
+        name,
+        files,
+        ...(plain(rest) as object),
+        ...(verdicts && { verdicts: Object.fromEntries(verdicts) }),
+      };
     }
     default:
       return { kind, name, files, ...(plain(source.input) as object) };

@@ -7,7 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Report } from '../../src/report/report-input.ts';
 import { chinese } from '../../src/report/words.ts';
 import { reportOfRun, writeReport } from '../../src/report/write-report.ts';
-import { automaticSource, judgeSource, peopleSource, rougeSource } from '../report/evaluations-fixture.ts';
+import {
+  automaticSource,
+  judgeSource,
+  peopleSource,
+  rewardSource,
+  rlSource,
+  rougeSource,
+} from '../report/evaluations-fixture.ts';
 import { makeInput } from '../report/fixture.ts';
 
 /** The report page in a real Chromium. Screenshots go to $SCREENSHOTS where that is set. */
@@ -42,6 +49,8 @@ const several: Report = {
     automaticSource(),
     rougeSource('student-answers'),
     rougeSource('tutor-answers'),
+    rlSource(),
+    rewardSource(),
   ],
 };
 
@@ -212,12 +221,19 @@ describe('weight and paper', () => {
   });
 
   it('prints: no browser of rows, no contents, tables as wide as the paper', async () => {
-    const { page, problems } = await open('several');
+    const { page, problems } = await open('several', { viewport: { width: 1280, height: 1000 }, colorScheme: 'dark' });
     await page.locator('#headline a.rows').first().click();
     await page.locator('dialog[open] details.row').first().waitFor();
     await page.emulateMedia({ media: 'print' });
     expect(await page.locator('dialog').isVisible()).toBe(false);
     expect(await page.locator('nav').isVisible()).toBe(false);
+    // As wide as A4 within its margins, at 96 dots to the inch: what stands out there is cut off on paper.
+    await page.setViewportSize({ width: 688, height: 1000 });
+    const standingOut = `[...document.querySelectorAll('main *, body > *')]
+      .filter((one) => one.getBoundingClientRect().right > document.body.getBoundingClientRect().right + 1)
+      .map((one) => one.tagName + ' ' + (one.textContent ?? '').trim().slice(0, 40))`;
+    expect(await page.evaluate(standingOut)).toEqual([]);
+    expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toMatch(/255, 255, 255|0, 0, 0, 0/);
     const folder = process.env['SCREENSHOTS'];
     const path = join(folder ?? scratch, 'report.pdf');
     await page.pdf({ path, format: 'A4', margin: { top: '14mm', bottom: '14mm', left: '14mm', right: '14mm' } });

@@ -40,7 +40,7 @@ describe('the chart of lengths', () => {
 describe('what is drawn of a data set', () => {
   it('has the lengths, the pairs, and the counts beside', () => {
     const blocks = figureBlocks('poems', dataFigures([poems])[0]!);
-    expect(blocks.map(({ kind }) => kind)).toEqual(['charts', 'text', 'table']);
+    expect(blocks.map(({ kind }) => kind)).toEqual(['charts', 'text', 'table', 'folded']);
     const [charts, text, table] = blocks as unknown as [
       { charts: { title: string; caption: string }[] },
       { text: string },

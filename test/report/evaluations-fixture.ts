@@ -6,8 +6,9 @@ import { judgeResults } from '../../src/evaluate/judge-results.ts';
 import type { JudgeMode, JudgeRow, Verdict } from '../../src/evaluate/judge-rows.ts';
 import { type PeopleVote, peopleChoices, summarizePeople } from '../../src/evaluate/people.ts';
 import type { PeopleItem } from '../../src/evaluate/people-items.ts';
+import { type RewardedGroup, rewardCard } from '../../src/evaluate/reward-card.ts';
 import { groupOf, rougeByLength, rougeOf } from '../../src/evaluate/rouge.ts';
-import type { JudgedTurn, Source } from '../../src/report/report-input.ts';
+import type { JudgedTurn, RlAnswer, Source } from '../../src/report/report-input.ts';
 
 const categories = ['generic', 'writing', 'coding', 'math'];
 const endings: Readonly<Record<string, string>> = {
@@ -171,4 +172,70 @@ export function rougeSource(name: string): Source {
   }));
   const rows = pairs.map((pair, i) => ({ id: String(i), bucket: groupOf(pair), ...pair, rouge: rougeOf(pair) }));
   return { kind: 'rouge', name, files: {}, input: { result: rougeByLength(pairs), rows } };
+}
+
+/** A policy that learns to please, and runs off on its last iterations. */
+export function rlSource(name = 'grpo'): Source {
+  const rng = new Rng('rl', name);
+  const steps = Array.from({ length: 20 }, (_, i) => i + 1);
+  const answers = steps.flatMap((step) =>
+    ['p1', 'p2', 'p3', 'p4'].flatMap((prompt) =>
+      Array.from({ length: 4 }, (_, sample): RlAnswer => {
+        const reward = step / 10 + rng.uniform();
+        return {
+          ...{ step, prompt, text: answerOf('student', step + sample), tokens: 10 + step },
+          finishReason: rng.uniform() < 0.3 ? 'length' : 'stop',
+          ...{ reward: rng.uniform() < 0.02 ? null : reward, parts: { words: reward / 2 } },
+        };
+      }),
+    ),
+  );
+  const log = steps.map((step) => ({
+    ...{ step, seconds: 3, kl: step ** 1.5, entropy: 2 - step / 20, length: 10 + step, reward: step / 10, flat: 0 },
+    metrics: { 'completions/clipped_ratio': 0.3, beta: 0.02 },
+  }));
+  const warnings = [
+    {
+      step: 15,
+      text: 'the policy has run off: 58.09 nats an answer from the reference; raise klBeta or lower the rate',
+    },
+  ];
+  return {
+    kind: 'rl',
+    name,
+    files: {},
+    input: { finished: { algorithm: 'grpo', iterations: 20 }, log, answers, warnings },
+  };
+}
+
+/** A reward model that was asked about comparisons it had not learned from. */
+export function rewardSource(name = 'reward-model'): Source {
+  const rng = new Rng('reward', name);
+  const heldOut = Array.from({ length: 30 }, (_, i): RewardedGroup => {
+    const answers = ['tutor', 'student', 'ChatGPT'].map((source, rank) => ({
+      ...{ content: answerOf(source, i), source, rank: rank + 1, score: 9 - 2 * rank, tokens: 20 },
+      reward: 2 - rank + 2 * rng.uniform(),
+    }));
+    const pairs = [
+      { better: 0, worse: 1, margin: 2 },
+      { better: 1, worse: 2, margin: 2 },
+      { better: 0, worse: 2, margin: 4 },
+    ];
+    const language = i % 3 === 0 ? 'zh' : 'en';
+    return { id: `c${i}`, language, prompt: [{ role: 'user', content: `How do I plan week ${i}?` }], answers, pairs };
+  });
+  const log = Array.from({ length: 40 }, (_, i) => ({
+    ...{ step: i + 1, epoch: 0, loss: 0.7 - i / 100, gradNorm: 1, learningRate: 1e-5, tokens: 1000 * i, seconds: 1 },
+    metrics: { accuracy: 0.5 + i / 100, margin: i / 20 },
+  }));
+  const training = {
+    ...{ log, documents: 200, trainedTokens: 40_000, labelTokens: 40_000, cut: 0, dropped: 3, seconds: 40 },
+    ...{ parameters: 134_515_584, dtype: 'float32' },
+  };
+  return {
+    kind: 'training',
+    name,
+    files: {},
+    input: { stage: 'reward', training, card: rewardCard(heldOut), heldOut },
+  };
 }

@@ -177,6 +177,8 @@ describe('withJudge', () => {
     expect(agreement(item('student', 'ChatGPT'))).toMatchObject([
       { criterion: 'helpful', items: 1, withoutVerdict: 0 },
     ]);
+    const [, second] = withJudge([read(at('judged')), study(item('student', 'ChatGPT'))], [at('judged'), at('study')]);
+    expect([...inputOf(second!, 'people').verdicts!.keys()]).toEqual(['item']);
     // Never against each other, and a question that was not judged.
     expect(agreement(item('student', 'tutor'))).toBeUndefined();
     expect(agreement(item('student', 'ChatGPT', 'q-99'))).toBeUndefined();

@@ -7,7 +7,14 @@ import { packRows, scriptJson } from '../../src/report/row-files.ts';
 import { type RowSet, type RowsLink, rowsAddress } from '../../src/report/rows.ts';
 import { cellText, type FigureCell, type Table } from '../../src/report/table.ts';
 import { chinese, english } from '../../src/report/words.ts';
-import { automaticSource, judgeSource, peopleSource, rougeSource } from './evaluations-fixture.ts';
+import {
+  automaticSource,
+  judgeSource,
+  peopleSource,
+  rewardSource,
+  rlSource,
+  rougeSource,
+} from './evaluations-fixture.ts';
 import { makeInput } from './fixture.ts';
 
 const dataRows = [
@@ -25,6 +32,8 @@ const report: Report = {
     peopleSource('user-oriented-252'),
     automaticSource(),
     rougeSource('answers'),
+    rlSource(),
+    rewardSource(),
   ],
 };
 const parts = reportParts(report, english);
