@@ -43,11 +43,20 @@ export function readRl(folder: string): { input: RlInput; files: Readonly<Record
 }
 
 function answerOf(row: Omit<RlAnswer, 'parts'> & Readonly<Record<string, unknown>>): RlAnswer {
-  const { step, prompt, text, finishReason, tokens, reward, ...rest } = row;
+  const { step, prompt, asked, text, finishReason, tokens, reward, ...rest } = row;
   const parts = Object.entries(rest).filter(
     (entry): entry is [string, number | null] => typeof entry[1] === 'number' || entry[1] === null,
   );
-  return { step, prompt, text, finishReason, tokens, reward: reward ?? null, parts: Object.fromEntries(parts) };
+  return {
+    step,
+    prompt,
+    ...(asked !== undefined && { asked }),
+    text,
+    finishReason,
+    tokens,
+    reward: reward ?? null,
+    parts: Object.fromEntries(parts),
+  };
 }
 
 /** Each kind where it is first seen. */

@@ -71,7 +71,7 @@ export async function run(config: RlConfig, { engine, signal, progress, asking }
         const { metrics, ...figures } = await engine.call('rlLearn', given, { signal, onEvent });
         const secondsOf = { sampling, rewarding, learning: took() };
         const seconds = sampling + rewarding + secondsOf.learning;
-        log.append({ step: iteration, seconds, secondsOf, ...figures, metrics }, answers, rewards);
+        log.append({ step: iteration, seconds, secondsOf, ...figures, metrics }, chosen, answers, rewards);
         for (const warning of healthWarnings(log.rows)) {
           const kind = warning.slice(0, 20);
           if (!warned.has(kind)) progress.note(`iteration ${iteration}: ${warning}`);
@@ -144,10 +144,22 @@ class IterationLog {
     this.#rollouts = new JsonlLog(join(output, rolloutsFile));
   }
 
-  append(row: IterationRow, answers: readonly SampledAnswer[], rewards: readonly Earned[]): void {
+  append(
+    row: IterationRow,
+    prompts: readonly Prompt[],
+    answers: readonly SampledAnswer[],
+    rewards: readonly Earned[],
+  ): void {
     this.rows.push(row);
+    const askedIn = new Map(prompts.map(({ id, messages }) => [id, messages.at(-1)?.content]));
     answers.forEach((answer, i) => {
-      this.#rollouts.append({ step: row.step, ...answer, reward: rewards[i]?.total, ...rewards[i]?.parts });
+      this.#rollouts.append({
+        step: row.step,
+        asked: askedIn.get(answer.prompt),
+        ...answer,
+        reward: rewards[i]?.total,
+        ...rewards[i]?.parts,
+      });
     });
     this.#lines.append(row);
   }

@@ -222,6 +222,8 @@ export interface RlAnswer {
   readonly step: number;
   /** Its id. */
   readonly prompt: string;
+  /** The turn of the user that was answered; earlier versions did not say. */
+  readonly asked?: string;
   readonly text: string;
   readonly finishReason: 'stop' | 'length';
   readonly tokens: number;

@@ -60,13 +60,13 @@ export function rowsOfRl(
         { name: 'flags', label: say('seen') },
       ],
       labels,
-      rows: answers.map(({ step, prompt, text, finishReason, tokens, reward, parts }) => ({
+      rows: answers.map(({ step, prompt, asked = '', text, finishReason, tokens, reward, parts }) => ({
         id: say('{prompt}, iteration {n}', { prompt, n: count(step) }),
         facets: {
           ...{ step: [String(step)], window: windowFacet(step), ended: [finishReason] },
           flags: reward === null ? ['unscored'] : [],
         },
-        prompt: '',
+        prompt: asked,
         texts: [[say('Answer'), text]],
         values: [
           [say('reward'), value(reward)],

@@ -41,10 +41,15 @@ const rowsOf = (folder: string): Row[] =>
     ({ seconds: _, secondsOf: _of, ...row }) => row,
   );
 const rolloutsOf = (folder: string) =>
-  linesOf<{ step: number; prompt: string; text: string; finishReason: string; tokens: number; reward: number | null }>(
-    folder,
-    'rollouts.jsonl',
-  );
+  linesOf<{
+    step: number;
+    prompt: string;
+    asked: string;
+    text: string;
+    finishReason: string;
+    tokens: number;
+    reward: number | null;
+  }>(folder, 'rollouts.jsonl');
 
 function expectSame(one: RlConfig, other: RlConfig): void {
   expect(fileIn(one.output, adapters).equals(fileIn(other.output, adapters))).toBe(true);
@@ -106,7 +111,8 @@ describe.each([
   it('tells every answer, and what it earned', () => {
     const rollouts = rolloutsOf(whole.output);
     expect(rollouts).toHaveLength(12 * 4 * 6);
-    for (const { text, reward, tokens, finishReason } of rollouts) {
+    for (const { prompt, asked, text, reward, tokens, finishReason } of rollouts) {
+      expect(asked).toBe(`Say ${prompt.slice(1)}.`);
       expect(reward).toBe(/[a-k]/u.test(text) ? 1 : 0);
       expect(finishReason === 'length' ? tokens === 6 : tokens < 6).toBe(true);
     }
