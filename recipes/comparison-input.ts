@@ -16,11 +16,16 @@ export function checkComparisonInput(config: TrainingConfig): void {
 /** Found once tokens are counted. */
 export function refuseNothingToRank(
   { data }: Pick<TrainingConfig, 'data'>,
-  { pairs, ties, dropped }: GroupReceipt,
+  { prompts, pairs, ties, sameText, dropped }: GroupReceipt,
 ): void {
   if (pairs > 0) return;
-  const issues = dropped.length > 0 ? dropped : [{ message: 'no prompts' }];
-  const hint =
-    ties > 0 ? `all ${ties} pairs are ties: judge them again, head to head` : 'raise --max-tokens or mend the data';
-  throw new DataError(data.join(', '), issues, { hint });
+  // Every prompt is among what was dropped; the rest are answers.
+  const tooLong = dropped.length - prompts;
+  const found = [
+    ...(ties > 0 ? [`ties: ${ties}, judge them again, head to head`] : []),
+    ...(sameText > 0 ? [`pairs of equal text: ${sameText}, which teach nothing`] : []),
+    ...(tooLong > 0 ? [`answers that are too long: ${tooLong}, raise --max-tokens`] : []),
+  ];
+  const hint = found.length > 0 ? found.join('; ') : 'give each prompt two answers, of which one is better';
+  throw new DataError(data.join(', '), dropped.length > 0 ? dropped : [{ message: 'no prompts' }], { hint });
 }

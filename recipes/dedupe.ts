@@ -7,7 +7,7 @@
  */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { addFilesAtomic, temporaryName } from '../src/base/atomic.ts';
+import { addFilesAtomic, removeLeftoversOf, temporaryName } from '../src/base/atomic.ts';
 import { throwIfAborted, WorkError } from '../src/base/errors.ts';
 import {
   type Duplicate,
@@ -67,7 +67,9 @@ async function judge(
   { inputs, out, exact, novelty, near }: DedupeConfig,
   { signal, progress }: Context,
 ): Promise<{ asked: number; verdicts: Verdicts; filters: FilterCount[] }> {
-  const scratch = temporaryName(join(dirname(out), 'dedupe'));
+  const tables = join(dirname(out), 'dedupe');
+  removeLeftoversOf(tables);
+  const scratch = temporaryName(tables);
   mkdirSync(scratch, { recursive: true });
   const filters: DuplicateFilter[] = [];
   try {

@@ -34,6 +34,7 @@ import {
   type TrainingResult,
   train,
 } from './training.ts';
+import { resultFiles } from './training-config.ts';
 import { loadingDtype } from './training-student.ts';
 
 /** Also written to dpo.json beside the model. */
@@ -54,7 +55,7 @@ export const run = (config: DpoConfig, context: TrainingContext): Promise<DpoRes
 
     let reference: ReadonlyMap<string, AnswerSum> | undefined;
     const lesson: Lesson<GroupStep> = {
-      resultFile: 'dpo.json',
+      resultFile: resultFiles.dpo,
       learned: compared.learned,
       steps: compared.steps,
       async prepare() {

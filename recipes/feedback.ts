@@ -8,7 +8,7 @@
  * ./understudy feedback prompts.jsonl --answers a=a.jsonl b=b.jsonl --provider openai --model gpt-4.1 --budget-usd 5 --out ranked.jsonl
  */
 import { rmSync } from 'node:fs';
-import { temporaryName } from '../src/base/atomic.ts';
+import { removeLeftoversOf, temporaryName } from '../src/base/atomic.ts';
 import { readSeeds } from '../src/data/formats.ts';
 import { openRowSink, type RowSink, withSinks } from '../src/data/row-sink.ts';
 import { isBroken, streamRows } from '../src/data/row-stream.ts';
@@ -84,6 +84,7 @@ export async function run(
   const rejected: Record<string, number> = {};
   const tally = new YieldTally(isJudge);
   let [compared, written] = [0, 0];
+  for (const spilt of [`${out}.groups`, `${out}.scores`]) removeLeftoversOf(spilt);
   const [groupsFile, scoresFile] = [temporaryName(`${out}.groups`), temporaryName(`${out}.scores`)];
   try {
     await withSinks([[out, 'lines'] as const, [rejects, 'lines'] as const], async (sinks) => {

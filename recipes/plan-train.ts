@@ -23,6 +23,7 @@ import { targetFor } from './plan-device.ts';
 import { type ComputeType, computeType, type Target } from './plan-target.ts';
 import { type SftConfig, sftSchema } from './sft-config.ts';
 import { checkSettings, checkTemplate, checkTrainable } from './sft-input.ts';
+import type { resultFiles } from './training-config.ts';
 
 /** As for `train sft`, but that data and output may be left out. */
 export const planSchema = sftSchema.extend({
@@ -276,17 +277,23 @@ export function shortage(
 /** The peak that happens may be so much less than the one that is planned. */
 const uncertainty = 1.15;
 
+interface MemoryTalk {
+  readonly askEngine: () => Promise<EngineMachine>;
+  readonly onDoubt: (text: string) => void;
+  readonly spelling?: Spelling;
+}
+
 /**
- * For `train sft` and `run` before they load anything: refuses what is clearly beyond the memory it will have, says what
- * may be. Rows are not looked at: no document is taken to be longer than a pack. A run that is done needs nothing.
+ * For `train` and `run` before they load anything: refuses what is clearly beyond the memory it will have, says what
+ * may be. Rows are not looked at: no document is taken to be longer than a pack. A run that is done, as `resultFile` in its
+ * folder says, needs nothing.
  */
 export async function checkMemory(
   config: SftConfig,
-  askEngine: () => Promise<EngineMachine>,
-  onDoubt: (text: string) => void,
-  spelling?: Spelling,
+  resultFile: (typeof resultFiles)[keyof typeof resultFiles],
+  { askEngine, onDoubt, spelling }: MemoryTalk,
 ): Promise<void> {
-  if (existsSync(join(config.output, 'sft.json'))) return;
+  if (existsSync(join(config.output, resultFile))) return;
   const maxTokens = Math.min(config.maxTokens, config.packTokens);
   const plan = planTrain({ ...config, maxTokens, data: [] }, await targetFor(config.device, askEngine));
   const { target, memory } = plan;

@@ -34,6 +34,7 @@ import {
   type TrainingResult,
   train,
 } from './training.ts';
+import { resultFiles } from './training-config.ts';
 import { loadingDtype } from './training-student.ts';
 
 /** Also written to reward.json beside the model. */
@@ -58,7 +59,7 @@ export const run = (config: RewardConfig, context: TrainingContext): Promise<Rew
     };
     let last: readonly number[] | undefined;
     const lesson: Lesson<GroupStep> = {
-      resultFile: 'reward.json',
+      resultFile: resultFiles.reward,
       learned: compared.learned,
       steps: compared.steps,
       begin: (executor, step) => ranking(config, executor, step),

@@ -34,6 +34,7 @@ import { type RunRecord, runFile, statisticsFile, trainFile } from './run-record
 import type { SftResult } from './sft.ts';
 import { checkAddedTokens } from './sft-input.ts';
 import { showTraining } from './show-training.ts';
+import { resultFiles } from './training-config.ts';
 import * as translate from './translate.ts';
 
 export interface RunResult {
@@ -176,7 +177,8 @@ async function checkTraining(
   const askEngine = async () => (await engine()).call('machine', null);
   checkAddedTokens(settings);
   if (ignoreMemory) return;
-  await checkMemory(settings, askEngine, (text) => progress('training').note(text), inSection('sft'));
+  const onDoubt = (text: string) => progress('training').note(text);
+  await checkMemory(settings, resultFiles.sft, { askEngine, onDoubt, spelling: inSection('sft') });
 }
 
 /** A run found whole keeps the day it was finished. */

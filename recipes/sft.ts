@@ -35,6 +35,7 @@ import {
   type TrainingResult,
   train,
 } from './training.ts';
+import { resultFiles } from './training-config.ts';
 import { loadingDtype } from './training-student.ts';
 
 /** Also written to sft.json beside the model. */
@@ -42,8 +43,6 @@ export interface SftResult extends TrainingResult {
   readonly labelTokens: number;
   readonly receipt: EncodingReceipt;
 }
-
-const resultFile = 'sft.json';
 
 export const run = (config: SftConfig, context: TrainingContext): Promise<SftResult> =>
   inFolder(config, context, async () => {
@@ -85,7 +84,7 @@ export const run = (config: SftConfig, context: TrainingContext): Promise<SftRes
     );
 
     const lesson: Lesson<SftStep> = {
-      resultFile,
+      resultFile: resultFiles.sft,
       learned: all.map(({ ids, labelMask }) => [ids, [...labelMask].join('')]),
       steps,
       begin: crossEntropy,

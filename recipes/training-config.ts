@@ -78,3 +78,6 @@ export const trainingSchema = z.strictObject({
 });
 
 export type TrainingConfig = z.infer<typeof trainingSchema>;
+
+/** In the output folder once a training is done, by what was trained. */
+export const resultFiles = { sft: 'sft.json', reward: 'reward.json', dpo: 'dpo.json' } as const;

@@ -150,10 +150,12 @@ async function runLearning<Kind extends 'sft' | 'reward' | 'dpo'>(
   check: (config: EngineMethods[Kind]['params']) => void,
 ): Promise<void> {
   const { checkMemory } = await import('../../recipes/plan-train.ts');
+  const { resultFiles } = await import('../../recipes/training-config.ts');
   const { showTraining } = await import('../../recipes/show-training.ts');
   if (flags.config === undefined) requireFlags(flags);
   await runTraining({ command: `train ${kind}`, schema, check }, flags, async (config, engine, signal) => {
-    if (!ignoreMemory) await checkMemory(config, () => engine.call('machine', null), say);
+    const talk = { askEngine: () => engine.call('machine', null), onDoubt: say };
+    if (!ignoreMemory) await checkMemory(config, resultFiles[kind], talk);
     return showTraining(progressBar('training'), (onEvent) => engine.call(kind, config, { signal, onEvent }));
   });
 }

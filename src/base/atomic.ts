@@ -16,14 +16,16 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { mayLive, place } from './owner.ts';
 
-/** `tmp`: being written. `old`: a folder moved aside for its successor. `removeLeftovers` knows both again by name. */
+/** `tmp`: being written. `old`: a folder moved aside for its successor. Both are known again by name, and whose they are. */
 type Mark = 'tmp' | 'old';
-const leftover = /^\.(.+)\.(tmp|old)-\d+-[0-9a-f]{8}$/;
+const leftover = /^\.(.+)\.(tmp|old)-(\d+)-(?:([0-9a-f]{8})-)?[0-9a-f]{8}$/;
 
 /** A name beside `target` that no other write uses. */
 export function temporaryName(target: string, mark: Mark = 'tmp'): string {
-  return join(dirname(target), `.${basename(target)}.${mark}-${process.pid}-${randomBytes(4).toString('hex')}`);
+  const unique = randomBytes(4).toString('hex');
+  return join(dirname(target), `.${basename(target)}.${mark}-${process.pid}-${place}-${unique}`);
 }
 
 export function fsyncPath(path: string): void {
@@ -37,6 +39,7 @@ export function fsyncPath(path: string): void {
 
 export function writeFileAtomic(target: string, content: string | Uint8Array, mode = 0o644): void {
   mkdirSync(dirname(target), { recursive: true });
+  removeLeftoversOf(target);
   const temporary = temporaryName(target);
   try {
     const handle = openSync(temporary, 'wx', mode);
@@ -81,6 +84,7 @@ export function writeJsonAtomic(target: string, value: unknown): void {
  */
 export async function writeFolderAtomic(target: string, fill: (folder: string) => Promise<void> | void): Promise<void> {
   mkdirSync(dirname(target), { recursive: true });
+  removeLeftoversOf(target);
   const temporary = temporaryName(target);
   mkdirSync(temporary);
   try {
@@ -103,6 +107,7 @@ export async function addFilesAtomic(
   fill: (folder: string) => Promise<void> | void,
 ): Promise<void> {
   mkdirSync(target, { recursive: true });
+  removeLeftoversOf(join(target, 'files'));
   const temporary = temporaryName(join(target, 'files'));
   mkdirSync(temporary);
   try {
@@ -153,11 +158,39 @@ function replaceFolder(target: string, successor: string): void {
  */
 export function removeLeftovers(folder: string): void {
   if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) removeLeftover(folder, name);
+}
+
+/**
+ * The same for the writes to one target, in a folder where others may be writing: what a process that may still live has
+ * there stays. Those to its temporary names are among them.
+ */
+export function removeLeftoversOf(target: string): void {
+  const folder = dirname(target);
+  if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {
-    const [, targetName, mark] = leftover.exec(name) ?? [];
-    if (targetName === undefined) continue;
-    const target = join(folder, targetName);
-    if (mark === 'old' && !existsSync(target)) renameSync(join(folder, name), target);
-    else rmSync(join(folder, name), { recursive: true, force: true });
+    if (name === basename(target) || targetOf(name) !== basename(target)) continue;
+    const [, , , pid, where] = leftover.exec(name) as RegExpExecArray;
+    if (mayLive(Number(pid), where)) continue;
+    try {
+      removeLeftover(folder, name);
+    } catch (error) {
+      // Another user's, or another process was faster: neither hinders the write.
+      if (!['EACCES', 'EPERM', 'ENOENT', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        throw error;
+    }
   }
+}
+
+function targetOf(name: string): string {
+  const inner = leftover.exec(name)?.[1];
+  return inner === undefined ? name : targetOf(inner);
+}
+
+function removeLeftover(folder: string, name: string): void {
+  const [, targetName, mark] = leftover.exec(name) ?? [];
+  if (targetName === undefined) return;
+  const target = join(folder, targetName);
+  if (mark === 'old' && !existsSync(target)) renameSync(join(folder, name), target);
+  else rmSync(join(folder, name), { recursive: true, force: true });
 }

@@ -1,13 +1,14 @@
 /**
  * A file of rows written one by one, in bounded memory, whole or not at all: it has its name only after `commit`. The
- * name says what is in it: `.jsonl`, `.json` (an array) or `.parquet`, the first two with `.gz` or `.zst` behind.
+ * name says what is in it: `.jsonl`, `.json` (an array) or `.parquet`, the first two with `.gz` or `.zst` behind. What a
+ * killed process left of the same file is deleted first.
  */
 import { once } from 'node:events';
 import { createWriteStream, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
-import { fsyncPath, temporaryName } from '../base/atomic.ts';
+import { fsyncPath, removeLeftoversOf, temporaryName } from '../base/atomic.ts';
 import { compressionOfName, createCompressor } from '../base/compression.ts';
 import { ConfigError } from '../base/errors.ts';
 import { ColumnTypes } from './column-types.ts';
@@ -36,6 +37,7 @@ export interface RowSink {
 export async function openRowSink(target: string, usual: 'array' | 'lines'): Promise<RowSink> {
   const container = containerOf(target, usual);
   mkdirSync(dirname(target), { recursive: true });
+  removeLeftoversOf(target);
   return container === 'parquet' ? await openParquetSink(target) : await openTextSink(target, container);
 }
 

@@ -14,11 +14,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   addFilesAtomic,
   removeLeftovers,
+  removeLeftoversOf,
   temporaryName,
   writeFileAtomic,
   writeFolderAtomic,
   writeJsonAtomic,
 } from '../../src/base/atomic.ts';
+import { place } from '../../src/base/owner.ts';
 
 /**
  * `crash`: the process dies at the rename with this number, from 1: it and every later call that changes a file throws
@@ -196,6 +198,60 @@ describe('removeLeftovers', () => {
     const target = join(folder, 'f');
     const made = new Set(Array.from({ length: 100 }, () => basename(temporaryName(target))));
     expect(made.size).toBe(100);
-    for (const name of made) expect(name).toMatch(/^\.f\.tmp-\d+-[0-9a-f]{8}$/);
+    for (const name of made) expect(name).toMatch(/^\.f\.tmp-\d+-[0-9a-f]{8}-[0-9a-f]{8}$/);
+  });
+});
+
+describe('removeLeftoversOf', () => {
+  /** No process has this number: Linux allows 2 ** 22, macOS fewer. */
+  const dead = 999_999_999;
+  /** What a write to `target` that was killed left. */
+  const leave = (target: string, { pid = dead, where = place, mark = 'tmp' } = {}): string => {
+    const name = `.${target}.${mark}-${pid}-${where}-0123abcd`;
+    writeFileSync(join(folder, name), mark);
+    return name;
+  };
+
+  it('deletes what ended processes left of one target, temporary names of it too, and nothing else', () => {
+    const name = leave('rows.jsonl');
+    leave(name);
+    const kept = [
+      leave('rows.jsonl', { pid: process.pid }),
+      leave('rows.jsonl', { pid: process.ppid }),
+      leave('rows.jsonl', { where: '00000000' }),
+      leave('rows.jsonl.rejects.jsonl'),
+      leave('a.rows.jsonl'),
+    ];
+    writeFileSync(join(folder, 'rows.jsonl'), '');
+    writeFileSync(join(folder, `.rows.jsonl.tmp-${dead}-0123abcd`), '');
+    removeLeftoversOf(join(folder, 'rows.jsonl'));
+    expect(names()).toEqual([...kept, `.rows.jsonl.tmp-${dead}-0123abcd`, 'rows.jsonl'].sort());
+    expect(() => removeLeftoversOf(join(folder, 'none', 'rows.jsonl'))).not.toThrow();
+  });
+
+  it('puts a replaced folder back whose successor never came, but not while that may yet come', () => {
+    const aside = leave('model', { mark: 'old', pid: process.ppid });
+    removeLeftoversOf(join(folder, 'model'));
+    expect(names()).toEqual([aside]);
+    leave('model', { mark: 'old' });
+    removeLeftoversOf(join(folder, 'model'));
+    expect(names()).toEqual([aside, 'model']);
+    expect(readFileSync(join(folder, 'model'), 'utf8')).toBe('old');
+  });
+
+  it('is what each write begins with', async () => {
+    leave('a');
+    writeFileAtomic(join(folder, 'a'), '');
+    expect(names()).toEqual(['a']);
+    leave('model');
+    await writeFolderAtomic(join(folder, 'model'), () => {
+      expect(names().filter((name) => name.includes(`-${dead}-`))).toEqual([]);
+    });
+    leave('files');
+    await addFilesAtomic(folder, 'config', (temporary) => {
+      expect(names().filter((name) => name.includes(`-${dead}-`))).toEqual([]);
+      writeFileSync(join(temporary, 'config'), '');
+    });
+    expect(names()).toEqual(['a', 'config', 'model']);
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -117,6 +117,35 @@ describe('answer --best-of', () => {
     const shown = await understudy(['evaluate', 'best-of', at('pool.jsonl'), '--references', at('best.jsonl')]);
     expect(shown.stdout).toMatch(/best of +reward +length in words +ROUGE-L/);
     expect(shown.stdout).toMatch(/from 1 to 16: reward \+/);
+  });
+
+  it('gives no reward to what is longer than the reward model has positions, and says so', async () => {
+    const short = at('few-positions');
+    cpSync(rewardModel, short, { recursive: true });
+    const config = JSON.parse(readFileSync(join(short, 'config.json'), 'utf8')) as object;
+    writeFileSync(join(short, 'config.json'), JSON.stringify({ ...config, max_position_embeddings: 64 }));
+    const mixed = write('mixed.jsonl', [
+      { id: 'short', prompt: 'Say a' },
+      { id: 'long', prompt: 'Say a again, '.repeat(30) },
+    ]);
+    const { code, stdout, stderr } = await understudy([
+      ...['answer', '--model', tinyModel, '--prompts', mixed, '--out', at('mixed-best.jsonl'), '--dtype', 'float32'],
+      ...['--max-tokens', '6', '--best-of', '3', '--reward-model', short, '--training', at('mixed-train.jsonl')],
+      '--json',
+    ]);
+    expect(code, stderr).toBe(0);
+    const [one, long] = rowsIn('mixed-best.jsonl');
+    expect([one!.id, one!.candidates.every(({ reward }) => reward !== null)]).toEqual(['short', true]);
+    const unscored = long!.candidates.filter(({ text }) => text.trim() !== '').length;
+    expect(unscored).toBeGreaterThan(0);
+    // The first is taken: nothing says which is better.
+    expect(long).toMatchObject({ id: 'long', reward: null, output: long!.candidates[0]!.text });
+    expect(long!.candidates.map(({ reward, rank }) => [reward, rank])).toEqual([1, 2, 3].map((rank) => [null, rank]));
+    expect(JSON.parse(stdout)).toMatchObject({
+      ranks: { prompts: 2, candidates: 6, notFinite: unscored },
+      training: { rejected: { 'no reward': 1 } },
+    });
+    expect(stderr).toContain(`${unscored} answers whose reward is no finite number`);
   });
 
   it('refuses what cannot work before anything is loaded', async () => {

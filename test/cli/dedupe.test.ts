@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
+import { place } from '../../src/base/owner.ts';
 import { understudy } from './program.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'understudy-dedupe-'));
@@ -119,6 +120,23 @@ describe('data dedupe', () => {
       { row: 1, reason: 'near duplicate', duplicateOf: { row: 0 }, jaccard: 1 },
       { row: 3, reason: 'near duplicate', duplicateOf: { row: 0 } },
     ]);
+  });
+
+  it('sweeps away what a killed one left beside its output, and touches none of a living process', async () => {
+    const [input, out] = [join(folder(), 'all.json'), join(folder(), 'kept.json')];
+    writeFileSync(input, JSON.stringify(one));
+    const leave = (pid: number) =>
+      ['dedupe', 'files'].map((name) => {
+        const left = `.${name}.tmp-${pid}-${place}-0123abcd`;
+        mkdirSync(join(out, '..', left));
+        writeFileSync(join(out, '..', left, 'rows'), 'half');
+        return left;
+      });
+    leave(999_999_999);
+    const living = leave(process.pid);
+    expect((await dedupe('--input', input, '--exact', '--near', '0.9', '--out', out)).code).toBe(0);
+    expect(readdirSync(join(out, '..')).sort()).toEqual([...living, 'kept.json', 'kept.json.rejects.jsonl']);
+    for (const name of living) expect(readFileSync(join(out, '..', name, 'rows'), 'utf8')).toBe('half');
   });
 
   it('keeps the form of the input whatever the name of the output, and replaces what was there', async () => {

@@ -154,6 +154,7 @@ describe('evaluate judge', () => {
       expect(done.code, done.stderr).toBe(0);
       const bought = numServed() - before;
       expect(Math.max(...served.values())).toBe(1);
+      expect(readdirSync(at(signal)).filter((name) => name.includes('.tmp-'))).toEqual([]);
       // Once more in a folder of its own, never stopped, with another ledger.
       served.clear();
       const whole = await judge(...words, ...model, '--out', at(`${signal}-whole`), '--json');

@@ -1,8 +1,9 @@
 /** Comparison data through the program, from a server of the OpenAI protocol. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { temporaryName } from '../../src/base/atomic.ts';
 import { readPreferences } from '../../src/data/formats.ts';
 import { chatServer } from './chat-server.ts';
 import { tinyModel, understudy } from './program.ts';
@@ -33,9 +34,17 @@ function reply(model: string, prompt: string): string {
   return shown.map((text, i) => `Answer ${i + 1}: as it says. [[${/worth ([\d.]+)/.exec(text)?.[1]}]]`).join('\n');
 }
 
+/** The request that never gets an answer, as the program dies while it waits. */
+let killAt: { readonly n: number; readonly kill: () => void } | undefined;
 let refuseFrom = Number.POSITIVE_INFINITY;
 const server = chatServer({
-  fault: (n) => (n < refuseFrom ? undefined : { kind: 'status', status: 503, headers: { 'retry-after': '60' } }),
+  fault: (n) => {
+    if (killAt?.n === n) {
+      killAt.kill();
+      return { kind: 'silent' };
+    }
+    return n < refuseFrom ? undefined : { kind: 'status', status: 503, headers: { 'retry-after': '60' } };
+  },
   reply: ({ model, messages }) => reply(model, messages[0]?.content as string),
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -159,6 +168,37 @@ describe('feedback', () => {
     expect(stored).toBeGreaterThan(4);
     await json(...words);
     expect(numServed() - before - stored).toBe(2);
+    expect(readFileSync(out, 'utf8')).toBe(readFileSync(at('ranked.jsonl'), 'utf8'));
+  });
+
+  it('killed again and again, leaves in the end no file but its own, and touches none of a living process', async () => {
+    const folder = at('killed');
+    mkdirSync(folder);
+    const out = join(folder, 'ranked.jsonl');
+    // Of another process that writes the same file: this one.
+    const other = basename(temporaryName(out));
+    writeFileSync(join(folder, other), 'half');
+    const words = [prompts, ...sources(), ...judge(), '--concurrency', '1', '--out', out];
+    const hidden = () => readdirSync(folder).filter((name) => name.includes('.tmp-') && name !== other);
+    const before = numServed();
+    // While the models answer, and while the judge scores.
+    for (const requests of [2, 4]) {
+      let pid = 0;
+      killAt = { n: before + requests, kill: () => process.kill(pid, 'SIGKILL') };
+      const killed = await understudy(['feedback', ...words], {
+        onSpawn: (own) => {
+          pid = own;
+        },
+      });
+      expect([killed.signal, existsSync(out)], killed.stderr).toEqual(['SIGKILL', false]);
+      // Rows, rejects, and what is gone through several times: of the last process alone.
+      expect(hidden().length).toBeGreaterThanOrEqual(3);
+      expect(hidden().filter((name) => !name.includes(`.tmp-${pid}-`))).toEqual([]);
+    }
+    killAt = undefined;
+    await json(...words);
+    expect(hidden()).toEqual([]);
+    expect(readFileSync(join(folder, other), 'utf8')).toBe('half');
     expect(readFileSync(out, 'utf8')).toBe(readFileSync(at('ranked.jsonl'), 'utf8'));
   });
 

@@ -145,6 +145,40 @@ describe('plan train', () => {
   });
 });
 
+describe('train', () => {
+  // No machine has the memory for it; it has no weights, so that nothing is loaded in the end.
+  const enormous = describedModel('enormous', {
+    hidden_size: 65_536,
+    intermediate_size: 262_144,
+    num_hidden_layers: 200,
+    num_attention_heads: 64,
+    num_key_value_heads: 64,
+  });
+  const pairs = join(scratch, 'pairs.json');
+  writeFileSync(pairs, JSON.stringify([{ prompt: 'Is 1 small?', chosen: 'yes', rejected: 'no' }]));
+
+  it.each([
+    ['sft', data, 'dpo'],
+    ['reward', pairs, 'sft'],
+    ['dpo', pairs, 'reward'],
+  ])('%s is refused for its memory, but not where it is done', async (kind, file, other) => {
+    const out = join(scratch, `done ${kind}`);
+    const train = () => understudy(['train', kind, '--model', enormous, '--data', file, '--out', out]);
+    const short = [2, expect.stringMatching(/needs about \d+\.\d GB of memory/)];
+    const refused = async () => {
+      const { code, stderr } = await train();
+      return [code, stderr];
+    };
+    expect(await refused()).toEqual(short);
+    mkdirSync(out);
+    // Another training's result is not this one's.
+    writeFileSync(join(out, `${other}.json`), '{}');
+    expect(await refused()).toEqual(short);
+    writeFileSync(join(out, `${kind}.json`), '{}');
+    expect(await refused()).toEqual([2, expect.stringContaining('expected a tokenizer')]);
+  });
+});
+
 describe('the nearest settings that fit', () => {
   const on = (availableBytes: number, computesInBf16: boolean): Target => {
     return { name: 'this machine', device: 'cpu', availableBytes, computesInBf16 };

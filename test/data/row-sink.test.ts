@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/base/errors.ts';
+import { place } from '../../src/base/owner.ts';
 import { readRows } from '../../src/base/rows.ts';
 import { containerOf, openRowSink, withSinks } from '../../src/data/row-sink.ts';
 import { temporaryFolder } from '../teacher/fixtures/make.ts';
@@ -86,6 +87,17 @@ describe('a sink', () => {
     expect(readdirSync(folder)).toEqual(['one.jsonl']);
     expect(readFileSync(one, 'utf8')).toBe('old\n');
     expect(existsSync(two)).toBe(false);
+  });
+
+  test('begins by deleting what killed processes left of its file, and leaves those of living ones', async () => {
+    const folder = temporaryFolder();
+    const file = join(folder, 'a.jsonl');
+    const [left, living] = [999_999_999, process.ppid].map((pid) => `.a.jsonl.tmp-${pid}-${place}-0123abcd`);
+    for (const name of [left, living]) writeFileSync(join(folder, name as string), '{}');
+    const sink = await openRowSink(file, 'lines');
+    expect(readdirSync(folder)).toHaveLength(2);
+    await sink.commit();
+    expect(readdirSync(folder)).toEqual([living, 'a.jsonl']);
   });
 
   test('a Parquet file is compressed inside alone', async () => {

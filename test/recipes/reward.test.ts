@@ -221,7 +221,7 @@ describe('what cannot be ranked', () => {
     const config = configure('tied', { data: [rowsFile('tied', tied)] });
     await expect(trainReward(config)).rejects.toMatchObject({
       message: expect.stringContaining('no two answers are left of which one is better'),
-      hint: 'all 4 pairs are ties: judge them again, head to head',
+      hint: 'ties: 4, judge them again, head to head',
       exitCode: 2,
     });
   });
