@@ -124,7 +124,8 @@ export function countRanks(rows: readonly RankedRow[]): RankCounts {
     notFinite: unscored.length - empty,
     single: rows.filter((row) => row.candidates.length === 1).length,
     allEqual: rows.filter(
-      ({ candidates: own }) => own.length > 1 && own.every(({ reward }) => reward === own[0]!.reward),
+      ({ candidates: own }) =>
+        own.length > 1 && own[0]!.reward !== null && own.every(({ reward }) => reward === own[0]!.reward),
     ).length,
     meanBest: meanReward(rows),
     meanAll: meanReward(candidates),

@@ -52,6 +52,7 @@ export async function run(config: RlConfig, { engine, signal, progress, asking }
     const log = new IterationLog(config.output, opened.done);
     const warned = new Set<string>();
     let saved = opened.done;
+    let isLearning = false;
     const save = async (iteration: number) => {
       const history = log.rows.map(({ step, metrics }) => ({ step, ...metrics }));
       await engine.call('rlSave', { iteration, history });
@@ -68,7 +69,9 @@ export async function run(config: RlConfig, { engine, signal, progress, asking }
         const rewards = await rewardAll(config, chosen, answers, { engine, signal, asking });
         const rewarding = took();
         const given = { iteration, rewards: rewards.map(({ total }) => total) };
+        isLearning = true;
         const { metrics, ...figures } = await engine.call('rlLearn', given, { signal, onEvent });
+        isLearning = false;
         const secondsOf = { sampling, rewarding, learning: took() };
         const seconds = sampling + rewarding + secondsOf.learning;
         log.append({ step: iteration, seconds, secondsOf, ...figures, metrics }, chosen, answers, rewards);
@@ -85,9 +88,20 @@ export async function run(config: RlConfig, { engine, signal, progress, asking }
         throwIfAborted(signal);
       }
     } catch (error) {
-      // An iteration that is broken off has changed nothing: the one before it is what can be saved.
+      // An iteration that is broken off has changed nothing: the one before it is what can be saved. One that failed while it
+      // learned may have changed the weights.
       const done = log.rows.at(-1)?.step ?? 0;
-      if (!(error instanceof InterruptedError) || done === 0) throw error;
+      const isInterrupted = error instanceof InterruptedError;
+      if (done === 0 || (isLearning && !isInterrupted)) throw error;
+      if (!isInterrupted) {
+        // Where the engine itself is gone there is nothing to save, and the first failure is the one to tell.
+        if (done > saved)
+          await save(done).then(
+            () => progress.note(`saved after iteration ${done}`),
+            () => undefined,
+          );
+        throw error;
+      }
       if (done > saved) await save(done);
       throw new InterruptedError(`saved after iteration ${done}; run the same command again to go on`);
     }

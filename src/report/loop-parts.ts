@@ -21,7 +21,7 @@ export function loopPart(input: LoopInput, words: Words, rows: Rows): Part {
     ),
     note(endOf(input, words)),
     table(gainsTable(input, words, rows)),
-    table(rewardsTable(input, words)),
+    table(rewardsTable(input, words, rows)),
     ...input.rounds.flatMap((round) => [...bestOfBlocks(round, words), iterationsBlock(round, words)]),
   ];
   return { id: 'rounds', title: say('Feedback and reinforcement, in rounds'), blocks };
@@ -47,44 +47,32 @@ function gainsTable({ rounds }: LoopInput, words: Words, rows: Rows): Table {
     caption: say('Rounds: gains on held-out prompts'),
     columns: [
       { label: say('round') },
-      ...[
-        say('held-out prompts'),
-        say('reward before'),
-        say('reward after'),
-        say('gain in reward'),
-        say('teacher before'),
-        say('teacher after'),
-        say('gain by the teacher'),
-        say('reward and teacher agree'),
-      ].map(numeric),
+      { label: say('measure') },
+      ...[say('held-out prompts'), say('before'), say('after'), say('gain')].map(numeric),
       { label: say('in the end') },
     ],
-    rows: rounds.map(({ round, check }): Cell[] => {
-      const own = (filter: Readonly<Record<string, string>> = {}) => rows({ round: String(round), ...filter });
-      const gain = (of: typeof check.reward): Cell[] =>
-        of
-          ? [meanCell(of.before, 3, own()), meanCell(of.after, 3, own()), rangeCell(of.gain, 3, words, own(), signed)]
-          : ['', '', say('none')];
-      const { agreement } = check;
-      return [
+    rows: rounds.flatMap(({ round, check }): Cell[][] => {
+      const own = rows({ round: String(round) });
+      const prompts = {
+        text: count(check.prompts),
+        figure: { value: check.prompts, n: check.prompts + check.leftOut },
+        rows: own,
+      };
+      const line = (name: string, of: typeof check.reward, end: string): Cell[] => [
         String(round),
-        { text: count(check.prompts), figure: { value: check.prompts, n: check.prompts + check.leftOut }, rows: own() },
-        ...gain(check.reward),
-        ...gain(check.judge),
-        agreement
-          ? {
-              text: say('{share} % of {n} twos', { share: fixed(100 * agreement.mean, 1), n: count(agreement.twos) }),
-              figure: { value: agreement.mean, low: agreement.low, high: agreement.high, n: agreement.twos },
-              rows: own(),
-            }
-          : say('none'),
-        say(check.verdict),
+        name,
+        prompts,
+        ...(of
+          ? [meanCell(of.before, 3, own), meanCell(of.after, 3, own), rangeCell(of.gain, 3, words, own, signed)]
+          : ['', '', say('none')]),
+        end,
       ];
+      return [line(say('reward'), check.reward, ''), line(say('teacher’s score'), check.judge, say(check.verdict))];
     }),
   };
 }
 
-function rewardsTable({ rounds }: LoopInput, words: Words): Table {
+function rewardsTable({ rounds }: LoopInput, words: Words, rows: Rows): Table {
   const { say } = words;
   return {
     caption: say('Rounds: reward models'),
@@ -92,20 +80,26 @@ function rewardsTable({ rounds }: LoopInput, words: Words): Table {
       { label: say('round') },
       ...[
         say('comparisons (this round)'),
-        say('ties'),
         say('held-out pairs'),
         say('right on them'),
         say('“the longer one is better”'),
       ].map(numeric),
       { label: say('evidence') },
+      numeric(say('agrees with the teacher on the answers checked')),
     ],
-    rows: rounds.map(({ round, compared, rewardAccuracy: of }): Cell[] => [
+    rows: rounds.map(({ round, compared, rewardAccuracy: of, check: { agreement } }): Cell[] => [
       String(round),
       count(compared.pairs),
-      count(compared.ties),
       ...(of
         ? [count(of.pairs), rangeCell(of.accuracy, 3, words), rangeCell(of.longerWins, 3, words), say(of.evidence)]
         : ['0', say('none held out'), '', '']),
+      agreement
+        ? {
+            text: say('{share} % of {n} twos', { share: fixed(100 * agreement.mean, 1), n: count(agreement.twos) }),
+            figure: { value: agreement.mean, low: agreement.low, high: agreement.high, n: agreement.twos },
+            rows: rows({ round: String(round) }),
+          }
+        : say('none'),
     ]),
   };
 }

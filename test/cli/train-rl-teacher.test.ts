@@ -166,6 +166,7 @@ describe('train grpo, rewarded by a teacher', () => {
     const budget = Number(bound) / 10 + 3 * callUsd;
     const short = await grpo(file, ['--budget-usd', String(budget)]);
     expect([short.code, short.stderr]).toEqual([1, expect.stringContaining('budget')]);
+    expect(short.stderr).toMatch(/saved after iteration \d/);
     const bought = numServed() - before;
     expect(bought).toBeGreaterThan(0);
     expect(bought).toBeLessThan(iterations * 2);
