@@ -6,6 +6,7 @@
  * child's. What can be called is a type (recipes/engine.ts).
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { type ExitCode, InterruptedError, NativeError, UnderstudyError } from '../base/errors.ts';
 
@@ -62,10 +63,33 @@ const determinism = { CUBLAS_WORKSPACE_CONFIG: ':4096:8' };
 
 /**
  * Threads that wait by spinning are faster on an idle machine and several times slower on a busy one, where they take
- * the core from the thread they wait for. Bits do not depend on it; the user's own OMP_WAIT_POLICY comes first.
+ * the core from the thread they wait for; those that sleep at once are half as fast on an idle one. On a busy machine they
+ * spin a little (docs/log.md has the figures). Bits do not depend on it; what the user has set comes first.
  */
-const waiting = (): Record<string, string> =>
-  (loadavg()[0] ?? 0) > 0.6 * availableParallelism() ? { OMP_WAIT_POLICY: 'passive' } : {};
+function waiting(): Record<string, string> {
+  const isSet = 'OMP_WAIT_POLICY' in process.env || 'GOMP_SPINCOUNT' in process.env;
+  return isSet || !isBusy() ? {} : { GOMP_SPINCOUNT: '3000' };
+}
+
+/** By the average of the last minute, which may be our own past; so where the system tells, others must want to run now. */
+function isBusy(): boolean {
+  if ((loadavg()[0] ?? 0) <= 0.6 * availableParallelism()) return false;
+  const looks = Array.from({ length: 5 }, () => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4);
+    return othersRunnable();
+  });
+  return looks.some((others) => others === undefined || others > 0);
+}
+
+/** Threads that run or want to, besides this one; undefined where the system does not tell. */
+function othersRunnable(): number | undefined {
+  try {
+    const [, runnable] = /(\d+)\/\d+/.exec(readFileSync('/proc/loadavg', 'utf8')) ?? [];
+    return runnable === undefined ? undefined : Number(runnable) - 1;
+  } catch {
+    return undefined;
+  }
+}
 
 export class EngineProcess<Methods extends MethodMap> {
   readonly #child: ChildProcess;
