@@ -1,6 +1,7 @@
 /** The rounds after fine-tuning as the report takes them, read from the folders of their stages. */
 import { join } from 'node:path';
-import type { LoopAnswer, LoopInput, LoopIteration, LoopRoundInput } from '../src/report/loop-input.ts';
+import type { LoopAnswer, LoopInput, LoopRoundInput } from '../src/report/loop-input.ts';
+import type { RlIteration } from '../src/report/report-input.ts';
 import type { LoopResult, LoopRound } from './loop.ts';
 import { readRankedRows } from './rank-input.ts';
 import type { RankedRow } from './rank-rows.ts';
@@ -22,7 +23,7 @@ function readRound(folder: string, round: LoopRound, again: string): LoopRoundIn
   const after = new Map(readRankedRows(files.after).map((row) => [row.id, row]));
   return {
     ...{ round: round.round, compared, rewardAccuracy, check, bestOf },
-    iterations: rowsOfFile<LoopIteration>(files.iterations),
+    iterations: rowsOfFile<RlIteration>(files.iterations),
     answers: readRankedRows(files.before).map((row) => {
       const { id, prompt } = row;
       return { id, prompt, before: answersOf(row), after: answersOf(after.get(id)) };

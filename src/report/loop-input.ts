@@ -3,6 +3,7 @@ import type { Interval } from '../base/intervals.ts';
 import type { BestOfCurve } from '../evaluate/best-of-n.ts';
 import type { Evidence } from '../evaluate/reward-card.ts';
 import type { RoundCheck } from '../evaluate/round-check.ts';
+import type { RlIteration } from './report-input.ts';
 
 export interface LoopInput {
   readonly rounds: readonly LoopRoundInput[];
@@ -24,21 +25,9 @@ export interface LoopRoundInput {
   readonly check: RoundCheck;
   /** Of the answers before the round. */
   readonly bestOf: BestOfCurve | null;
-  readonly iterations: readonly LoopIteration[];
+  readonly iterations: readonly RlIteration[];
   /** To held-out prompts. */
   readonly answers: readonly LoopAnswers[];
-}
-
-/** A line of reinforcement learning's train.jsonl. */
-export interface LoopIteration {
-  readonly step: number;
-  readonly reward: number;
-  /** From the policy before the round, in nats an answer. */
-  readonly kl: number;
-  /** In nats a token. */
-  readonly entropy: number;
-  /** In tokens. */
-  readonly length: number;
 }
 
 export interface LoopAnswers {

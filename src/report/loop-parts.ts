@@ -2,7 +2,8 @@
 import { intervalCell, meanCell, rangeCell } from './figure-cells.ts';
 import { count, fixed, signed } from './format.ts';
 import type { LoopInput, LoopRoundInput } from './loop-input.ts';
-import { type Block, folded, note, type Part, table, text } from './part.ts';
+import { type Block, charts, heading, note, type Part, table, text } from './part.ts';
+import { rlCurves } from './rl-parts.ts';
 import type { RowsLink } from './rows.ts';
 import type { Cell, Table } from './table.ts';
 import type { Words } from './words.ts';
@@ -22,7 +23,7 @@ export function loopPart(input: LoopInput, words: Words, rows: Rows): Part {
     note(endOf(input, words)),
     table(gainsTable(input, words, rows)),
     table(rewardsTable(input, words, rows)),
-    ...input.rounds.flatMap((round) => [...bestOfBlocks(round, words), iterationsBlock(round, words)]),
+    ...input.rounds.flatMap((round) => [...bestOfBlocks(round, words), ...learningBlocks(round, words)]),
   ];
   return { id: 'rounds', title: say('Feedback and reinforcement, in rounds'), blocks };
 }
@@ -123,26 +124,7 @@ function bestOfBlocks({ round, bestOf }: LoopRoundInput, words: Words): Block[] 
   ];
 }
 
-function iterationsBlock({ round, iterations }: LoopRoundInput, words: Words): Block {
-  const { say } = words;
-  const title = say('Round {n}: reinforcement learning', { n: round });
-  return folded(title, [
-    table({
-      caption: title,
-      columns: [
-        say('iteration'),
-        say('reward'),
-        say('divergence (nats an answer)'),
-        say('entropy (nats a token)'),
-        say('tokens an answer'),
-      ].map(numeric),
-      rows: iterations.map(({ step, reward, kl, entropy, length }): Cell[] => [
-        String(step),
-        signed(reward, 3),
-        fixed(kl, 2),
-        fixed(entropy, 2),
-        fixed(length, 0),
-      ]),
-    }),
-  ]);
+function learningBlocks({ round, iterations }: LoopRoundInput, words: Words): Block[] {
+  const title = words.say('Round {n}: reinforcement learning', { n: round });
+  return [heading(title), charts(...rlCurves(iterations, words).slice(0, 3))];
 }

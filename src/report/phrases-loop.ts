@@ -35,8 +35,6 @@ export const loopPhrases = {
   'Round {n}: reinforcement learning': '第 {n} 轮：强化学习',
   iteration: '迭代',
   reward: '奖励',
-  'divergence (nats an answer)': '散度（每个回答，奈特）',
-  'entropy (nats a token)': '熵（每个词元，奈特）',
   'tokens an answer': '每个回答的词元数',
   '{name}: answers before and after a round': '{name}：一轮前后的回答',
   'before {n}': '之前 {n}',

@@ -34,7 +34,7 @@ export function rlPart(id: string, name: string, input: RlInput, words: Words): 
       ...warnings.map(({ step, text: warning }) =>
         note(say('From iteration {step} on: {text}.', { step: count(step), text: told(warning) })),
       ),
-      charts(...curves(log, words, link)),
+      charts(...rlCurves(log, words, link('iterations'))),
       ...(change ? [changeTable(input, change, words, link)] : []),
       ...answersTable(input, words, link),
     ],
@@ -63,7 +63,8 @@ function headline({ log, finished }: RlInput, change: RewardChange | undefined, 
   return `${rose} ${away}`;
 }
 
-function curves(log: readonly RlIteration[], words: Words, link: Links): Chart[] {
+/** Reward first, then divergence, then one against the other. */
+export function rlCurves(log: readonly RlIteration[], words: Words, rows?: RowsLink): Chart[] {
   const { say } = words;
   const iteration = say('iteration');
   const over = words.plural(log.length, 'iteration');
@@ -73,7 +74,7 @@ function curves(log: readonly RlIteration[], words: Words, link: Links): Chart[]
     svg: lineChart(`${title}${say(', ')}${over}`, of(value), { xLabel: iteration, yLabel, zero }),
     caption: say('{text}.', { text: over }),
     isSmall: true,
-    rows: link('iterations'),
+    rows,
   });
   const against = say('Reward against divergence');
   return [
@@ -88,7 +89,7 @@ function curves(log: readonly RlIteration[], words: Words, link: Links): Chart[]
       ),
       caption: say('A dot an iteration. What a reward rises by should not be bought with ever more divergence.'),
       isSmall: true,
-      rows: link('iterations'),
+      rows,
     },
     by(say('Length'), say('tokens an answer'), ({ length }) => length),
     by(say('Entropy'), say('nats a token'), ({ entropy }) => entropy),
