@@ -16,7 +16,6 @@ import { addFilesAtomic, writeJsonAtomic } from '../src/base/atomic.ts';
 import { throwIfAborted, WorkError } from '../src/base/errors.ts';
 import { Rng } from '../src/base/rng.ts';
 import { fillRuns } from '../src/base/runs.ts';
-import { labelLogprobs } from '../src/infer/logprobs.ts';
 import { loadModel, resolveDtype } from '../src/local/loaded-model.ts';
 import { adaptedBeta, tokenWeights } from '../src/loss/policy.ts';
 import { scalarHeadName } from '../src/model/config.ts';
@@ -67,7 +66,6 @@ export class RlSession {
   readonly #config: RlConfig;
   readonly #model: StudentModel;
   readonly #student: Student;
-  readonly #reference: Decoder;
   readonly #optimizer: AdamW;
   readonly #identity: string;
   #beta: number;
@@ -112,8 +110,6 @@ export class RlSession {
     this.#optimizer = optimizer;
     this.#identity = identity;
     this.#beta = beta;
-    const { config: architecture, parameters } = student.executor.decoder;
-    this.#reference = new Decoder(architecture, parameters);
   }
 
   /** Answers of the policy as it is, `samples` to a prompt; what is learned from next. */
@@ -172,32 +168,40 @@ export class RlSession {
 
   /** What the policy that sampled says, by the training forward. */
   async #readOld(rollouts: readonly Rollout[], signal: AbortSignal): Promise<void> {
-    const { temperature, algorithm, packTokens } = this.#config;
-    for (const pack of fillRuns(rollouts, rowsBehind, packTokens)) {
-      const documents = pack.map(({ document }) => document);
-      const { logprobs, values } = this.#student.executor.read(documents, {
+    const { temperature, algorithm } = this.#config;
+    for await (const { pack, documents } of this.#packsOf(rollouts, signal)) {
+      const outputs = this.#student.executor.read(documents, {
         logprobs: { temperature },
         ...(algorithm === 'ppo' && { valuesAt: labelPositions(documents).positions }),
       });
       const counts = documents.map(({ labelTokens }) => labelTokens);
-      const [ofLogprobs, ofValues] = [splitByDocument(logprobs, counts), splitByDocument(values, counts)];
+      const [logprobs, values] = [splitByDocument(outputs.logprobs, counts), splitByDocument(outputs.values, counts)];
       pack.forEach((rollout, i) => {
-        rollout.old = ofLogprobs[i] as Float64Array;
-        rollout.oldValues = ofValues[i] as Float64Array;
+        rollout.old = logprobs[i] as Float64Array;
+        rollout.oldValues = values[i] as Float64Array;
       });
-      await setImmediate();
-      throwIfAborted(signal);
     }
   }
 
-  /** Where it does not count, too: a policy that runs off must be seen. */
+  /** By the same weights without the adapters. Where it does not count, too: a policy that runs off must be seen. */
   async #readReference(rollouts: readonly Rollout[], signal: AbortSignal): Promise<void> {
-    const documents = rollouts.map(({ document }) => document);
     const { temperature } = this.#config;
-    const reference = await labelLogprobs(this.#reference, documents, { temperature, signal });
-    rollouts.forEach((rollout, i) => {
-      rollout.reference = reference[i] as Float64Array;
-    });
+    for await (const { pack, documents } of this.#packsOf(rollouts, signal)) {
+      const { logprobs } = this.#student.executor.read(documents, { logprobs: { temperature } }, { adapters: false });
+      const counts = documents.map(({ labelTokens }) => labelTokens);
+      splitByDocument(logprobs, counts).forEach((own, i) => {
+        (pack[i] as Rollout).reference = own;
+      });
+    }
+  }
+
+  /** Between packs a cancelled run gets to know it. */
+  async *#packsOf(rollouts: readonly Rollout[], signal: AbortSignal) {
+    for (const pack of fillRuns(rollouts, rowsBehind, this.#config.packTokens)) {
+      yield { pack, documents: pack.map(({ document }) => document) };
+      await setImmediate();
+      throwIfAborted(signal);
+    }
   }
 
   /** Before anything was learned the policy was its reference. */

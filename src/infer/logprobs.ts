@@ -7,7 +7,7 @@ import type { Decoder } from '../model/decoder.ts';
 import { labelPositions, splitByDocument } from '../text/labels.ts';
 import { fromIntegers, toFloat32 } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
-import { gather, indexSelect, logsumexp, mulScalar, narrow, toDtype } from '../torch/ops.ts';
+import { gather, indexSelect, logsumexp, narrow, toDtype } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 import { commonLength, computePrefix, type SharedPrefix, worthSharing } from './shared-prefix.ts';
 
@@ -31,39 +31,30 @@ export interface AnswerLogprob {
 export interface LogprobOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (done: number) => void;
-  /** Of the logits, which are divided by it. Default 1. */
-  readonly temperature?: number;
 }
 
 /** One result per document, in order; independent of how documents are grouped, but for rounding. */
 export async function answerLogprobs(
   decoder: Decoder,
   documents: readonly LabelledTokens[],
-  options: LogprobOptions = {},
+  { signal, onProgress }: LogprobOptions = {},
 ): Promise<AnswerLogprob[]> {
-  const each = await labelLogprobs(decoder, documents, options);
-  return each.map((logprobs) => ({ sum: logprobs.reduce((sum, one) => sum + one, 0), tokens: logprobs.length }));
-}
-
-/** The same token by token: log p of each document's labels. */
-export async function labelLogprobs(
-  decoder: Decoder,
-  documents: readonly LabelledTokens[],
-  { signal, onProgress, temperature = 1 }: LogprobOptions = {},
-): Promise<Float64Array[]> {
   const { maxPositions } = decoder.config;
   const longest = documents.reduce((most, { ids }) => Math.max(most, ids.length), 0);
   if (longest > maxPositions) {
     throw new ConfigError(`a conversation of ${longest} tokens: the model has ${maxPositions} positions`);
   }
-  const results: Float64Array[] = [];
+  const results: AnswerLogprob[] = [];
   while (results.length < documents.length) {
     const { run, shared } = nextRun(documents, results.length);
     const prefix = computePrefix(decoder, run[0]?.ids ?? [], shared);
     try {
       const own = run.map((document) => withoutPrefix(document, prefix?.length ?? 0));
       for (const pack of fillRuns(own, ({ ids }) => ids.length, packLimit)) {
-        results.push(...packLogprobs(decoder, pack, prefix, temperature));
+        const logprobs = packLogprobs(decoder, pack, prefix);
+        results.push(
+          ...logprobs.map((each) => ({ sum: each.reduce((sum, one) => sum + one, 0), tokens: each.length })),
+        );
         onProgress?.(results.length);
         await setImmediate();
         throwIfAborted(signal);
@@ -107,7 +98,6 @@ function packLogprobs(
   decoder: Decoder,
   documents: readonly LabelledTokens[],
   prefix: SharedPrefix | undefined,
-  temperature: number,
 ): Float64Array[] {
   const lengths = documents.map(({ ids }) => ids.length);
   const { positions, targets } = labelPositions(documents);
@@ -119,7 +109,7 @@ function packLogprobs(
         [attention.positions.length],
       );
       const hidden = indexSelect(decoder.hidden(ids, attention), 0, fromIntegers(positions, [positions.length]));
-      return targetLogprobs(decoder, hidden, targets, temperature);
+      return targetLogprobs(decoder, hidden, targets);
     }),
   );
   const counts = documents.map(({ labelMask }) => labelMask.subarray(1).reduce((sum, flag) => sum + flag, 0));
@@ -127,13 +117,12 @@ function packLogprobs(
 }
 
 /** hidden [labels, hidden] → log p of each target. */
-function targetLogprobs(decoder: Decoder, hidden: Tensor, targets: readonly number[], temperature: number): number[] {
+function targetLogprobs(decoder: Decoder, hidden: Tensor, targets: readonly number[]): number[] {
   const logprobs: number[] = [];
   for (let start = 0; start < targets.length; start += chunk) {
     const part = targets.slice(start, start + chunk);
     scope(() => {
-      const raw = toDtype(decoder.logits(narrow(hidden, 0, start, part.length)), 'float32'); // [chunk, vocab]
-      const logits = temperature === 1 ? raw : mulScalar(raw, 1 / temperature);
+      const logits = toDtype(decoder.logits(narrow(hidden, 0, start, part.length)), 'float32'); // [chunk, vocab]
       logprobs.push(...chosenLogprobs(logits, part));
     });
   }

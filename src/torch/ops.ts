@@ -72,9 +72,9 @@ export const crossEntropy = tensorOperator<[Tensor, Tensor, null, number]>('aten
 // Into memory that is there: the result comes first
 export const mmInto = intoOperator<[Tensor, Tensor]>('aten::mm.out');
 const addmmOut = intoOperator<[Tensor, Tensor, Tensor, number, number]>('aten::addmm.out');
-/** addend ([rows, columns], or [columns] for every row) + a · b */
-export const addmmInto = (out: Tensor, addend: Tensor, a: Tensor, b: Tensor): Tensor =>
-  addmmOut(out, addend, a, b, 1, 1);
+/** addend ([rows, columns], or [columns] for every row; `out` itself, to add to it) + scale · a · b */
+export const addmmInto = (out: Tensor, addend: Tensor, a: Tensor, b: Tensor, scale = 1): Tensor =>
+  addmmOut(out, addend, a, b, 1, scale);
 
 // In place
 export const copyInto = inPlaceOperator<[Tensor, Tensor]>('aten::copy_');

@@ -15,13 +15,13 @@ import type { Objective, Outputs, Readings } from '../loss/objective.ts';
 import type { AdapterDropout } from '../model/adapter-dropout.ts';
 import { PackedAttention } from '../model/attention.ts';
 import { scalarHeadName } from '../model/config.ts';
-import type { Decoder, Lookup } from '../model/decoder.ts';
+import { Decoder, type Lookup } from '../model/decoder.ts';
 import { labelPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { grad, noGrad } from '../torch/grad.ts';
 import { detach, indexAddInto, toDtype, zeros } from '../torch/ops.ts';
 import { releaseAll, scope, type Tensor } from '../torch/tensor.ts';
-import type { Executor, ExecutorOptions, OnReady } from './executor.ts';
+import type { Executor, ExecutorOptions, OnReady, ReadOptions } from './executor.ts';
 import type { Gradients } from './gradients.ts';
 
 export class AutogradExecutor implements Executor {
@@ -77,10 +77,11 @@ export class AutogradExecutor implements Executor {
     );
   }
 
-  read(pack: Pack, readings: Readings): Outputs {
+  read(pack: Pack, readings: Readings, { adapters = true }: ReadOptions = {}): Outputs {
     return noGrad(() =>
       scope(() => {
-        const { decoder } = this;
+        const { config, parameters } = this.decoder;
+        const decoder = adapters ? this.decoder : new Decoder(config, parameters);
         const attention = new PackedAttention(
           decoder,
           pack.map((document) => document.ids.length),

@@ -37,6 +37,10 @@ export interface ExecutorOptions {
   readonly largest?: LargestPack;
 }
 
+export interface ReadOptions {
+  readonly adapters?: boolean;
+}
+
 export interface Executor {
   /** Its parameters are what is to be trained. */
   readonly decoder: Decoder;
@@ -48,8 +52,11 @@ export interface Executor {
   forwardBackward(pack: Pack, gradients: Gradients, scale: number, onReady?: OnReady, dropout?: AdapterDropout): number;
   /** The same with another loss than cross-entropy, which the objective keeps to itself. */
   learn(pack: Pack, gradients: Gradients, objective: Objective, onReady?: OnReady, dropout?: AdapterDropout): void;
-  /** A forward alone, by the very arithmetic of `learn`: what its objective would be given. */
-  read(pack: Pack, readings: Readings): Outputs;
+  /**
+   * A forward alone, by the very arithmetic of `learn`: what its objective would be given. `adapters: false`: by the model
+   * as it is without them.
+   */
+  read(pack: Pack, readings: Readings, options?: ReadOptions): Outputs;
   /** Of the decoder too. */
   release(): void;
 }

@@ -21,7 +21,7 @@ import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import type { Buffers } from './buffers.ts';
 import { attendBackwardInto, attendInto } from './fused-attention.ts';
 import { addAdapterGradients, addAdapters, apply, applyBackward, type Dropping } from './fused-linear.ts';
-import type { FusedLayer, FusedLinear, Norm } from './fused-weights.ts';
+import { type FusedLayer, type FusedLinear, type Norm, withoutAdapters } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
 import type { Family } from './pack-layout.ts';
 
@@ -29,6 +29,8 @@ import type { Family } from './pack-layout.ts';
 export interface PackLayout {
   readonly families: readonly Family[];
   readonly rotation: Rotation;
+  /** Whether the adapters add anything. */
+  readonly adapters: boolean;
   readonly dropping: Dropping | undefined;
 }
 
@@ -97,8 +99,9 @@ export class FusedBlock {
     this.forget();
   }
 
-  #forward(y: Tensor, x: Tensor, { families, rotation, dropping }: PackLayout): Kept {
-    const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = this.#layer;
+  #forward(y: Tensor, x: Tensor, { families, rotation, adapters, dropping }: PackLayout): Kept {
+    const layer = adapters ? this.#layer : withoutAdapters(this.#layer);
+    const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = layer;
     const tokens = x.size(0);
     const [normed, rstd] = this.#norm(x, inputNorm);
     const qkv = this.#own('qkv', tokens, queryKeyValue.weight.size(0), x);

@@ -15,7 +15,7 @@ import { noGrad } from '../torch/grad.ts';
 import { addInto, copyInto, indexAddInto, toDtype, zeroInto, zeros } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 import { Buffers } from './buffers.ts';
-import type { Executor, ExecutorOptions, LargestPack, OnReady } from './executor.ts';
+import type { Executor, ExecutorOptions, LargestPack, OnReady, ReadOptions } from './executor.ts';
 import { FusedBlock, type PackLayout } from './fused-block.ts';
 import type { Dropping } from './fused-linear.ts';
 import { fuseWeights } from './fused-weights.ts';
@@ -78,11 +78,11 @@ export class FusedExecutor implements Executor {
     noGrad(() => scope(() => this.#learn(rows, gradients, loss, onReady, dropout)));
   }
 
-  read(pack: Pack, readings: Readings): Outputs {
+  read(pack: Pack, readings: Readings, { adapters = true }: ReadOptions = {}): Outputs {
     return noGrad(() =>
       scope(() => {
         const rows = documentsShared(pack);
-        const { last } = this.#forward(rows);
+        const { last } = this.#forward(rows, { adapters });
         const own = readingsOn(rows, pack, readings);
         return readOutputs(last, this.#heads, own.labels, own.readings, this.#take);
       }),
@@ -96,11 +96,15 @@ export class FusedExecutor implements Executor {
   }
 
   /** Each block reads what the one before wrote. */
-  #forward({ ids: tokenIds, positions, families }: PackRows, dropout?: AdapterDropout): ForwardPass {
+  #forward(
+    { ids: tokenIds, positions, families }: PackRows,
+    { adapters, dropout }: { readonly adapters: boolean; readonly dropout?: AdapterDropout | undefined },
+  ): ForwardPass {
     const tokens = tokenIds.length;
     const layout: PackLayout = {
       families,
       rotation: this.decoder.rotation(positions) as Rotation,
+      adapters,
       dropping: dropout && this.#dropping(dropout, tokens),
     };
     const ids = fromIntegers(tokenIds, [tokens]);
@@ -121,7 +125,7 @@ export class FusedExecutor implements Executor {
     onReady: OnReady | undefined,
     dropout: AdapterDropout | undefined,
   ): void {
-    const { layout, ids, inputs, last } = this.#forward(rows, dropout);
+    const { layout, ids, inputs, last } = this.#forward(rows, { adapters: true, dropout });
     const gradHidden = this.#rows('gradient', rows.ids.length);
     zeroInto(gradHidden);
     loss(gradHidden, last);

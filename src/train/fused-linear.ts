@@ -31,7 +31,8 @@ export function addAdapters(out: Tensor, x: Tensor, { slices }: FusedLinear, dro
     if (!adapter) continue;
     const mask = dropping && dropMask(dropping.dropout, name);
     const low = matmul(seenOf(x, mask, dropping), transpose(adapter.down, 0, 1)); // [tokens, rank]
-    addInto(narrow(out, 1, from, rows), mulScalar(matmul(low, transpose(adapter.up, 0, 1)), scaleOf(adapter, mask)));
+    const part = narrow(out, 1, from, rows);
+    addmmInto(part, part, low, transpose(adapter.up, 0, 1), scaleOf(adapter, mask));
   }
 }
 
@@ -47,8 +48,12 @@ export function applyBackward(
     if (!adapter) continue;
     const mask = dropping && dropMask(dropping.dropout, name);
     const gradLow = mulScalar(matmul(narrow(gradOut, 1, from, rows), adapter.up), scaleOf(adapter, mask)); // [tokens, rank]
+    if (!mask) {
+      addmmInto(gradX, gradX, gradLow, adapter.down);
+      continue;
+    }
     const gradSeen = matmul(gradLow, adapter.down);
-    addInto(gradX, mask ? dropInto(gradSeen, gradSeen, mask) : gradSeen);
+    addInto(gradX, dropInto(gradSeen, gradSeen, mask));
   }
 }
 

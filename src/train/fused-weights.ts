@@ -40,6 +40,19 @@ export interface FusedLayer {
   readonly down: FusedLinear;
 }
 
+/** The layer as it is beside its adapters: for a forward, which asks the slices for nothing else. */
+export function withoutAdapters(layer: FusedLayer): FusedLayer {
+  const bare = (linear: FusedLinear): FusedLinear => ({ ...linear, slices: [] });
+  const { queryKeyValue, output, gateUp, down } = layer;
+  return {
+    ...layer,
+    queryKeyValue: bare(queryKeyValue),
+    output: bare(output),
+    gateUp: bare(gateUp),
+    down: bare(down),
+  };
+}
+
 export interface FusedWeights {
   readonly decoder: Decoder;
   readonly layers: readonly FusedLayer[];

@@ -2,12 +2,13 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DecodeRequest, decode } from '../../src/infer/decode.ts';
-import { labelLogprobs } from '../../src/infer/logprobs.ts';
 import { greedy, rowRng, sampleTokens } from '../../src/infer/sample.ts';
 import type { Decoder } from '../../src/model/decoder.ts';
 import { loadDecoder } from '../../src/model/directory.ts';
+import { splitByDocument } from '../../src/text/labels.ts';
 import { fromFloat32 } from '../../src/torch/convert.ts';
 import { liveTensors, scope } from '../../src/torch/tensor.ts';
+import { AutogradExecutor } from '../../src/train/autograd-executor.ts';
 
 const whole = { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1, seed: 1 };
 const vocab = 20;
@@ -108,9 +109,15 @@ describe.each(['llama-tied', 'qwen2', 'opt'])('log-probabilities of what is deco
         if (stopToken !== undefined) expect(stopTokens).toContain(stopToken);
         const { promptIds } = requests[row] as DecodeRequest;
         const all = [...promptIds, ...ids, ...(stopToken === undefined ? [] : [stopToken])];
-        return { ids: all, labelMask: Uint8Array.from(all, (_, i) => Number(i >= promptIds.length)) };
+        const labelMask = Uint8Array.from(all, (_, i) => Number(i >= promptIds.length));
+        return { id: String(row), ids: all, labelMask, labelTokens: all.length - promptIds.length };
       });
-      const forward = await labelLogprobs(decoder, documents, { temperature });
+      const readAt = (temperature: number) =>
+        splitByDocument(
+          new AutogradExecutor(decoder).read(documents, { logprobs: { temperature } }).logprobs,
+          documents.map(({ labelTokens }) => labelTokens),
+        );
+      const forward = readAt(temperature);
       for (const [row, { ids, logprobs = [], stopToken }] of answers.entries()) {
         expect(logprobs).toHaveLength(ids.length + (stopToken === undefined ? 0 : 1));
         expect(forward[row]).toHaveLength(logprobs.length);
@@ -119,7 +126,7 @@ describe.each(['llama-tied', 'qwen2', 'opt'])('log-probabilities of what is deco
         });
       }
       // At another temperature they are others.
-      const other = await labelLogprobs(decoder, documents, { temperature: temperature + 1 });
+      const other = readAt(temperature + 1);
       expect(Math.abs(other[0]![0]! - forward[0]![0]!)).toBeGreaterThan(1e-3);
     },
   );

@@ -189,6 +189,23 @@ it.each(Object.keys(kinds) as (keyof typeof kinds)[])(
   },
 );
 
+it.each(['llama-tied', 'qwen3'])('%s: without its adapters a model reads as it was before them', (name) => {
+  const plain = kinds.autograd(withScalarHead(name));
+  const pack = documents(plain.decoder.config.vocabSize, 4);
+  const wanted = plain.read(pack, { logprobs: { temperature: 0.8 } });
+  for (const kind of ['autograd', 'fused'] as const) {
+    const executor = kinds[kind](withScalarHead(name, { lora: true }));
+    const { logprobs } = executor.read(pack, { logprobs: { temperature: 0.8 } }, { adapters: false });
+    const beside = executor.read(pack, { logprobs: { temperature: 0.8 } });
+    logprobs.forEach((logprob, i) => {
+      expect(logprob).toBeCloseTo(wanted.logprobs[i]!, 4);
+    });
+    expect(Math.max(...logprobs.map((logprob, i) => Math.abs(logprob - beside.logprobs[i]!)))).toBeGreaterThan(0.1);
+    executor.release();
+  }
+  plain.release();
+});
+
 it('a value is the scalar head times the normed hidden state', () => {
   const executor = kinds.fused(withScalarHead('llama-tied'));
   const { decoder } = executor;
