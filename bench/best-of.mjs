@@ -5,10 +5,9 @@
  * npm run bench:best-of -- --reward-model FOLDER [--model builtin] [--prompts FILE] [--count 64] [--pool 16] [--n 5]
  * Prompts are rows with an answer, the reference. One JSON line; the files are kept in --out.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkout, settings } from './peers.mjs';
+import { checkout, settings, understudy } from './peers.mjs';
 
 const options = settings({
   'reward-model': join(checkout, 'runs/bench-reward'),
@@ -39,16 +38,6 @@ const references = file(
   'references.jsonl',
   chosen.map(({ id, output }) => ({ id, output })),
 );
-
-function understudy(...args) {
-  const child = spawnSync(process.execPath, [join(checkout, 'understudy'), ...args.map(String)], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-    maxBuffer: 1 << 28,
-  });
-  if (child.status !== 0) throw new Error(`${args.slice(0, 2).join(' ')}: exit ${child.status}`);
-  return JSON.parse(child.stdout);
-}
 
 function ranked(name, n, seed) {
   const out = join(options.out, name);

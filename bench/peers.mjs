@@ -44,6 +44,17 @@ export function runPeer({ peers, python }, script, args, folder) {
   return JSON.parse(output.trim().split('\n').at(-1));
 }
 
+/** One of our commands with --json, to its end: what it printed. */
+export function understudy(...args) {
+  const child = spawnSync(process.execPath, [join(checkout, 'understudy'), ...args.map(String)], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 1 << 28,
+  });
+  if (child.status !== 0) throw new Error(`${args.slice(0, 2).join(' ')}: exit ${child.status}`);
+  return JSON.parse(child.stdout);
+}
+
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -9,7 +9,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkout, settings } from './peers.mjs';
+import { checkout, settings, understudy } from './peers.mjs';
 
 const options = settings({
   data: join(checkout, '../shared/data/comparison-pairs-en.json'),
@@ -22,16 +22,6 @@ const options = settings({
   threads: 2,
   python: '',
 });
-
-function understudy(...args) {
-  const child = spawnSync(process.execPath, [join(checkout, 'understudy'), ...args.map(String)], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-    maxBuffer: 1 << 28,
-  });
-  if (child.status !== 0) throw new Error(`${args.slice(0, 2).join(' ')}: exit ${child.status}`);
-  return JSON.parse(child.stdout);
-}
 
 const rows = JSON.parse(readFileSync(options.data, 'utf8')).length;
 const startedMs = performance.now();

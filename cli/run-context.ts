@@ -1,6 +1,6 @@
 /** Opens what a recipe of the words half needs, and closes it again: ledger, engine, teachers. */
 import { join } from 'node:path';
-import type { RunContext } from '../recipes/context.ts';
+import type { Asking, RunContext } from '../recipes/context.ts';
 import type { Engine } from '../recipes/engine.ts';
 import { openLocalTeacher } from '../recipes/local-models.ts';
 import { Ledger } from '../src/teacher/ledger.ts';
@@ -19,8 +19,6 @@ export interface ContextOptions {
   /** Spending without a budget was confirmed. */
   readonly yes?: boolean | undefined;
 }
-
-type Asking = Pick<RunContext, 'ledger' | 'budgetUsd' | 'yes' | 'progress' | 'teacher'>;
 
 export function withRunContext<T>(options: ContextOptions, body: (context: RunContext) => Promise<T>): Promise<T> {
   return interruptible(async (signal) => {

@@ -17,3 +17,6 @@ export interface RunContext {
   /** Opened and probed at its first use. */
   readonly teacher: (config: TeacherConfig) => Promise<Teacher>;
 }
+
+/** What it takes to ask teachers. */
+export type Asking = Pick<RunContext, 'ledger' | 'budgetUsd' | 'yes' | 'progress' | 'teacher'>;

@@ -12,19 +12,17 @@ import type { Prompt } from '../src/data/prompts.ts';
 import { exactReward, jsonReward, regexReward, wordsReward } from '../src/evaluate/answer-checks.ts';
 import { type CandidateGroup, scoreGroups, teacherScoring } from '../src/generate/feedback.ts';
 import type { Teacher } from '../src/teacher/teacher.ts';
-import type { RunContext } from './context.ts';
+import type { Asking } from './context.ts';
 import type { Engine } from './engine.ts';
 import { assertMaySpend, type PlannedCalls, planned } from './quote.ts';
 import type { RewardSource, RlConfig } from './rl-config.ts';
 import type { SampledAnswer } from './rl-sampling.ts';
 
-export type RewardAsking = Pick<RunContext, 'ledger' | 'budgetUsd' | 'yes' | 'progress' | 'teacher'>;
-
 export interface RewardContext {
   readonly engine: Pick<Engine, 'call'>;
   readonly signal: AbortSignal;
   /** Where a teacher rewards. */
-  readonly asking?: RewardAsking | undefined;
+  readonly asking?: Asking | undefined;
 }
 
 /** What an answer earned; NaN where a source could not say. */
@@ -133,7 +131,7 @@ const groupOf = ({ id, messages }: Prompt, texts: readonly string[]): CandidateG
 const scoringBy = (model: string, { atOnce, verdictTokens }: Source<'teacher'>, seed: number) =>
   teacherScoring(model, { verdicts: 1, atOnce, temperature: 0, maxTokens: verdictTokens, seed });
 
-function asked(asking: RewardAsking | undefined): RewardAsking {
+function asked(asking: Asking | undefined): Asking {
   if (asking) return asking;
   throw new ConfigError('rewards: a teacher cannot be asked here', { hint: 'run ./understudy train grpo or run' });
 }
@@ -144,7 +142,7 @@ type Rewarded = Pick<RlConfig, 'rewards' | 'iterations' | 'promptsPerIteration' 
 export async function plannedRewards(
   { rewards, iterations, promptsPerIteration, samples, maxNewTokens, seed }: Rewarded,
   prompts: readonly Prompt[],
-  open: RewardAsking['teacher'],
+  open: Asking['teacher'],
 ): Promise<{ teacher: Teacher; calls: PlannedCalls[] }[]> {
   const [longest] = longestFirst(prompts);
   const plans = [];
@@ -166,7 +164,7 @@ export async function plannedRewards(
 export async function assertMayReward(
   config: Rewarded,
   prompts: readonly Prompt[],
-  asking: RewardAsking | undefined,
+  asking: Asking | undefined,
 ): Promise<void> {
   if (config.rewards.every(({ kind }) => kind !== 'teacher')) return;
   const context = asked(asking);

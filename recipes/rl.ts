@@ -15,9 +15,10 @@ import { Rng } from '../src/base/rng.ts';
 import { type Prompt, readPrompts } from '../src/data/prompts.ts';
 import type { Progress } from '../src/run/progress.ts';
 import { type HealthFigures, healthWarnings } from '../src/train/rl-health.ts';
+import type { Asking } from './context.ts';
 import type { Engine } from './engine.ts';
 import type { RlConfig } from './rl-config.ts';
-import { assertMayReward, type Earned, type RewardAsking, rewardAll } from './rl-rewards.ts';
+import { assertMayReward, type Earned, rewardAll } from './rl-rewards.ts';
 import type { SampledAnswer } from './rl-sampling.ts';
 import type { RlResult } from './rl-session.ts';
 
@@ -26,7 +27,7 @@ export interface RlContext {
   readonly signal: AbortSignal;
   readonly progress: Progress;
   /** Where a teacher rewards. */
-  readonly asking?: RewardAsking | undefined;
+  readonly asking?: Asking | undefined;
 }
 
 /** A line of train.jsonl: an iteration. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
+import type { Asking } from '../../recipes/context.ts';
 import type { RlConfig } from '../../recipes/rl-config.ts';
-import type { RewardAsking } from '../../recipes/rl-rewards.ts';
 import { ConfigError } from '../../src/base/errors.ts';
 import { type Command, command, deviceOption, positiveNumber, realNumber, wholeNumber } from '../command.ts';
 import { withAsking } from '../run-context.ts';
@@ -99,7 +99,7 @@ async function runRl(kind: 'grpo' | 'ppo', given: RlFlags): Promise<void> {
     { command: `train ${kind}`, schema, check: checkRlInput },
     { ...flags, ...(rewards.length > 0 && { rewards }) },
     (config, engine, signal) => {
-      const learn = (asking?: RewardAsking) =>
+      const learn = (asking?: Asking) =>
         run(config, { engine, signal, progress: progressBar(`train ${kind}`), asking });
       if (config.rewards.every((one) => one.kind !== 'teacher')) return learn();
       return withAsking({ output: config.output, ledger, budgetUsd, yes }, { engine, signal }, learn);

@@ -225,7 +225,7 @@ function median(values: readonly number[]): number | null {
 
 const comparisonOf = ({ item, rater }: PeopleVote): string => JSON.stringify([item, rater]);
 
-function grouped<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
+export function grouped<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const one of all) {
     const group = groups.get(keyOf(one));

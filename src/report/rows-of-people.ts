@@ -1,5 +1,5 @@
 /** The rows behind people's votes: what was compared, by most votes; and each rater's vote on it, as it stood before that rater. */
-import { majority, type PeopleChoice, type PeopleVote, peopleChoices } from '../evaluate/people.ts';
+import { grouped, majority, type PeopleChoice, type PeopleVote, peopleChoices } from '../evaluate/people.ts';
 import type { PeopleItem } from '../evaluate/people-items.ts';
 import { fixed } from './format.ts';
 import type { PeopleInput, SourceFiles } from './report-input.ts';
@@ -164,14 +164,4 @@ const winner = (choice: PeopleChoice, { modelA, modelB }: PeopleItem, { say }: W
 /** The studio's three have names in both languages; others are shown as they are. */
 export function criterionName(criterion: string, { say }: Words): string {
   return criterion === 'helpful' || criterion === 'honest' || criterion === 'harmless' ? say(criterion) : criterion;
-}
-
-function grouped<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const one of all) {
-    const group = groups.get(keyOf(one));
-    if (group) group.push(one);
-    else groups.set(keyOf(one), [one]);
-  }
-  return groups;
 }

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { LoopResult } from '../../recipes/loop.ts';
 import { chatServer } from './chat-server.ts';
-import { tinyModel, understudy } from './program.ts';
+import { filesUnder, hashesUnder, tinyModel, understudy } from './program.ts';
 
 /** Rounds of feedback, reward model and reinforcement learning after the fine-tuning of a run. */
 const scratch = mkdtempSync(join(tmpdir(), 'understudy-loop-'));
@@ -50,24 +49,8 @@ const judge = chatServer({});
 const config = join(scratch, 'run.yaml');
 writeFileSync(config, settings('  rounds: 2'));
 
-const filesUnder = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => statSync(join(folder, name)).isFile())
-    .sort();
-
 const results = (folder: string): Record<string, string> =>
-  Object.fromEntries(
-    filesUnder(folder)
-      .filter((name) =>
-        /(\.safetensors|comparisons\.jsonl|rollouts\.jsonl|(before|after)\.jsonl|check\.json)$/.test(name),
-      )
-      .map((name) => [
-        name,
-        createHash('sha256')
-          .update(readFileSync(join(folder, name)))
-          .digest('hex'),
-      ]),
-  );
+  hashesUnder(folder, /(\.safetensors|comparisons\.jsonl|rollouts\.jsonl|(before|after)\.jsonl|check\.json)$/);
 
 describe('run with a loop', () => {
   it('compares, learns a reward, learns from it and checks; ends equal after kills', async () => {

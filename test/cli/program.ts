@@ -1,5 +1,7 @@
 /** Runs the program as a user does, in a child process. */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const root = join(import.meta.dirname, '../..');
@@ -45,3 +47,22 @@ export function understudy(args: readonly string[], options: RunOptions = {}): P
     child.stdin.end(options.input ?? '');
   });
 }
+
+/** By their names in the folder, at any depth. */
+export const filesUnder = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .sort();
+
+/** Of those files in a folder whose names match: what must not depend on how often the program was killed. */
+export const hashesUnder = (folder: string, names: RegExp): Record<string, string> =>
+  Object.fromEntries(
+    filesUnder(folder)
+      .filter((name) => names.test(name))
+      .map((name) => [
+        name,
+        createHash('sha256')
+          .update(readFileSync(join(folder, name)))
+          .digest('hex'),
+      ]),
+  );

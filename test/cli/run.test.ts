@@ -1,21 +1,11 @@
-import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { tinyModel, understudy } from './program.ts';
+import { filesUnder, hashesUnder, tinyModel, understudy } from './program.ts';
 
 /** The whole chain on a tiny model: recorded teacher, fine-tuning, evaluation, report; killed and gone on with. */
 const scratch = mkdtempSync(join(tmpdir(), 'understudy-run-'));
@@ -74,23 +64,9 @@ about: [A test.]
 `,
 );
 
-const filesUnder = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => statSync(join(folder, name)).isFile())
-    .sort();
-
 /** Everything a run leaves that must not depend on how often it was killed. */
 const results = (folder: string): Record<string, string> =>
-  Object.fromEntries(
-    filesUnder(folder)
-      .filter((name) => /(model\.safetensors|data\.jsonl|rows\.jsonl|summary\.json)$/.test(name))
-      .map((name) => [
-        name,
-        createHash('sha256')
-          .update(readFileSync(join(folder, name)))
-          .digest('hex'),
-      ]),
-  );
+  hashesUnder(folder, /(model\.safetensors|data\.jsonl|rows\.jsonl|summary\.json)$/);
 
 describe('run', () => {
   it('does the whole chain, finds it done the second time, and ends equal after kills', async () => {
