@@ -22,7 +22,7 @@ Accumulator<T> dot(const T* a, const T* b, int64_t dim) {
   return total;
 }
 
-// values [count] → e^(values - their largest); their sum.
+// values [count] → e^(values - their largest); their sum, NaN where one is.
 template <typename A>
 A exponentials(A* values, int64_t count) {
   const A most = largestOf(values, count);
@@ -35,7 +35,7 @@ A exponentials(A* values, int64_t count) {
   }
   A total = sums.sum();
   for (; i < count; ++i) total += values[i] = std::exp(values[i] - most);
-  return total;
+  return total + (most - most);  // exp_u20 loses NaN
 }
 
 template <typename T>

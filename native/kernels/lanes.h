@@ -109,6 +109,11 @@ Accumulator<T> value(T x) {
 constexpr int64_t grain = 1 << 14;
 int64_t rowsPerThread(int64_t width) { return std::max<int64_t>(1, grain / std::max<int64_t>(1, width)); }
 
+// The keys a query may see: [from, to).
+struct Seen {
+  int64_t from, to;
+};
+
 // NaN where any is.
 template <typename T>
 Accumulator<T> largestOf(const T* values, int64_t count) {

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -308,6 +309,61 @@ at::Tensor attendStep(const at::Tensor& query, const at::Tensor& key, const at::
   return out;
 }
 
+// Families and runs of rows as the kernels take them, checked; `lengths` [runs, 3]: first row, rows, 1 where a family begins.
+struct RunsOf {
+  std::vector<Run> runs;
+  std::vector<int64_t> families;
+};
+
+RunsOf runsOf(const at::Tensor& lengths, int64_t rows, const std::string& name) {
+  expectContiguous(lengths, at::kLong, {lengths.size(0), 3}, (name + ": runs").c_str());
+  RunsOf result;
+  const auto* at = lengths.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < lengths.size(0); ++i, at += 3) {
+    TORCH_CHECK(at[0] >= 0 && at[1] > 0 && at[0] + at[1] <= rows && (i > 0 || at[2] == 1), "understudy::", name, ": run ", i,
+                " of ", at[1], " rows from row ", at[0], " is not among ", rows, " or has no family");
+    if (at[2] == 1) result.families.push_back(i);
+    result.runs.push_back({at[0], at[1]});
+  }
+  result.families.push_back(lengths.size(0));
+  return result;
+}
+
+AttendRuns attendRunsOf(const RunsOf& runs, const at::Tensor& packed, const at::Tensor& out, int64_t heads, int64_t keyValueHeads,
+                        double scale, std::optional<int64_t> window, const std::string& name) {
+  TORCH_CHECK(heads > 0 && keyValueHeads > 0 && heads % keyValueHeads == 0, "understudy::", name, ": ", heads,
+              " heads do not share ", keyValueHeads);
+  TORCH_CHECK(packed.dim() == 2 && packed.stride(1) == 1 && packed.device().is_cpu() &&
+                  packed.size(1) % (heads + 2 * keyValueHeads) == 0,
+              "understudy::", name, ": expected rows of ", heads, " queries and ", keyValueHeads, " keys and values, got ",
+              packed.sizes());
+  TORCH_CHECK(!window || *window > 0, "understudy::", name, ": expected a window of at least 1");
+  const int64_t dim = packed.size(1) / (heads + 2 * keyValueHeads);
+  expectContiguous(out, packed.scalar_type(), {packed.size(0), heads * dim}, (name + ": rows of heads").c_str());
+  const int64_t all = std::numeric_limits<int64_t>::max() / 2;
+  return {runs.runs.data(), runs.families.data(), static_cast<int64_t>(runs.families.size()) - 1,
+          heads, keyValueHeads, dim, window.value_or(all), scale};
+}
+
+void attendRuns(at::Tensor out, const at::Tensor& packed, const at::Tensor& lengths, int64_t heads, int64_t keyValueHeads,
+                double scale, std::optional<int64_t> window) {
+  const char* name = "attend_runs_";
+  const auto runs = runsOf(lengths, packed.size(0), name);
+  const auto shape = attendRunsOf(runs, packed, out, heads, keyValueHeads, scale, window, name);
+  kernels().attendRuns(typeOf(packed, name), shape, packed.const_data_ptr(), packed.stride(0), out.mutable_data_ptr());
+}
+
+void attendRunsBackward(at::Tensor gradPacked, const at::Tensor& gradOut, const at::Tensor& packed, const at::Tensor& lengths,
+                        int64_t heads, int64_t keyValueHeads, double scale, std::optional<int64_t> window) {
+  const char* name = "attend_runs_backward_";
+  const auto runs = runsOf(lengths, packed.size(0), name);
+  const auto shape = attendRunsOf(runs, packed, gradOut, heads, keyValueHeads, scale, window, name);
+  expectSame(packed, gradPacked, "attend_runs_backward_: gradient");
+  TORCH_CHECK(gradPacked.stride(1) == 1, "understudy::", name, ": expected rows of adjacent elements");
+  kernels().attendRunsBackward(typeOf(packed, name), shape, gradOut.const_data_ptr(), packed.const_data_ptr(),
+                               packed.stride(0), gradPacked.mutable_data_ptr(), gradPacked.stride(0));
+}
+
 // How many threads a parallel loop over `items` really uses: 1 where OpenMP was not compiled in.
 int64_t threadsUsed(int64_t items) {
   std::vector<std::atomic<bool>> seen(static_cast<size_t>(std::max(1, at::get_num_threads())));
@@ -338,6 +394,12 @@ TORCH_LIBRARY(understudy, library) {
   library.def(
       "attend_step(Tensor query, Tensor key, Tensor value, Tensor(a!) cache_key, Tensor(b!) cache_value, Tensor held, "
       "float scale, int? window=None) -> Tensor");
+  library.def(
+      "attend_runs_(Tensor(a!) out, Tensor packed, Tensor runs, int heads, int key_value_heads, float scale, "
+      "int? window=None) -> ()");
+  library.def(
+      "attend_runs_backward_(Tensor(a!) grad_packed, Tensor grad_out, Tensor packed, Tensor runs, int heads, "
+      "int key_value_heads, float scale, int? window=None) -> ()");
   library.def("threads_used(int items) -> int", threadsUsed);
 }
 
@@ -357,6 +419,8 @@ TORCH_LIBRARY_IMPL(understudy, CPU, library) {
   library.impl("drop_", drop);
   library.impl("linear", linear);
   library.impl("attend_step", attendStep);
+  library.impl("attend_runs_", attendRuns);
+  library.impl("attend_runs_backward_", attendRunsBackward);
 }
 
 }  // namespace understudy

@@ -56,6 +56,24 @@ struct AttendStep {
   const int64_t* held;
 };
 
+// Adjacent rows of a pack. A family's first run is its trunk, which sees itself; the others see the trunk, then themselves.
+struct Run {
+  int64_t from;
+  int64_t length;
+};
+// families [count + 1]: the first run of each, and where the last one ends. `window`: of the keys up to its own, how many a
+// query sees.
+struct AttendRuns {
+  const Run* runs;
+  const int64_t* families;
+  int64_t count;
+  int64_t heads;
+  int64_t keyValueHeads;
+  int64_t dim;
+  int64_t window;
+  double scale;
+};
+
 // Which elements of a matrix [rows, width] are zeroed: that of row r and column c where, as signed numbers,
 // mixed(mixed(r ^ rowKey) ^ mixed(c ^ columnKey)) < limit. By operators: src/model/adapter-dropout.ts.
 struct Drop {
@@ -100,6 +118,11 @@ struct Kernels {
   // Appends key and value [rows, keyValueHeads, dim] to the cache; query and out [rows, heads, dim].
   void (*attendStep)(Type, const AttendStep&, const void* query, const void* key, const void* value, void* cacheKey,
                      void* cacheValue, void* out);
+  // Rows of `packed`: queries of all heads, keys, values, each [dim]; so many elements lie between two rows. out and gradOut
+  // [rows, heads, dim].
+  void (*attendRuns)(Type, const AttendRuns&, const void* packed, int64_t apart, void* out);
+  void (*attendRunsBackward)(Type, const AttendRuns&, const void* gradOut, const void* packed, int64_t apart,
+                             void* gradPacked, int64_t gradApart);
 };
 
 const Kernels& kernelsDefault();

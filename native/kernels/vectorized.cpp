@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 
+#include "attend-runs.h"
 #include "attend.h"
 #include "lanes.h"
 #include "linear.h"
@@ -188,10 +189,6 @@ void rotate(RowsShape shape, Rows x, const void* cosines, const void* sines, dou
   });
 }
 
-// The keys a row may see: [from, to).
-struct Seen {
-  int64_t from, to;
-};
 Seen seenBy(int64_t row, const Causal& causal) {
   const int64_t to = causal.keys - causal.queries + row % causal.queries + 1;
   return {std::max<int64_t>(0, to - causal.window), to};
@@ -494,6 +491,13 @@ const Kernels table = {
     [](Type type, const AttendStep& step, const void* query, const void* key, const void* value, void* cacheKey,
        void* cacheValue, void* out) {
       withType(type, [&](auto t) { attendStep<decltype(t)>(step, query, key, value, cacheKey, cacheValue, out); });
+    },
+    [](Type type, const AttendRuns& shape, const void* packed, int64_t apart, void* out) {
+      withType(type, [&](auto t) { attendRuns<decltype(t)>(shape, packed, apart, out); });
+    },
+    [](Type type, const AttendRuns& shape, const void* gradOut, const void* packed, int64_t apart, void* gradPacked,
+       int64_t gradApart) {
+      withType(type, [&](auto t) { attendRunsBackward<decltype(t)>(shape, gradOut, packed, apart, gradPacked, gradApart); });
     },
 };
 

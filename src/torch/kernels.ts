@@ -62,4 +62,19 @@ export const linearOfFewRows = tensorOperator<[Tensor, Tensor, Tensor | null]>('
  */
 export const attendStep =
   tensorOperator<[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, number, (number | null)?]>('understudy::attend_step');
+/**
+ * Attention within short documents, or families of them, side by side: out [rows, heads · dim] of packed
+ * [rows, (heads + 2 · keyValueHeads) · dim], a row being queries, keys, values. Runs [runs, 3], int64: first row, rows, and 1
+ * where a family begins: that run is its trunk, which sees itself, causally; those behind it see the trunk, then themselves.
+ * Rows of no run are left alone. Then heads, keyValueHeads, scale, window.
+ */
+export const attendRunsInto = plainOperator<
+  undefined,
+  [Tensor, Tensor, Tensor, number, number, number, (number | null)?]
+>('understudy::attend_runs_');
+/** gradPacked from gradOut, packed, runs, heads, keyValueHeads, scale, window; the weights are computed again. */
+export const attendRunsBackwardInto = plainOperator<
+  undefined,
+  [Tensor, Tensor, Tensor, Tensor, number, number, number, (number | null)?]
+>('understudy::attend_runs_backward_');
 export const threadsUsed = plainOperator<number, [number]>('understudy::threads_used');

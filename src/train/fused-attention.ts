@@ -1,12 +1,20 @@
 /**
- * Causal attention within each document, or family of documents, and its gradient, by batched products and our softmax
- * kernels: PackedAttention's arithmetic without autograd. Queries go a few hundred at a time over the keys they may see,
- * so that memory grows with a document's length and not with its square; the softmax is computed again in the backward.
+ * Causal attention within each document, or family of documents, and its gradient: PackedAttention's arithmetic without
+ * autograd. Short families go through a kernel of our own all at once: by batched products a call would cost more than its
+ * arithmetic. Long ones go by batched products and our softmax kernels, queries a few hundred at a time over the keys they
+ * may see, so that memory grows with a document's length and not with its square. The softmax is computed again in the
+ * backward.
  *
  * Legend: tokens = rows of the pack; queries, keys = those of one chunk; group = query heads per key/value head;
  * qkv [tokens, (heads + 2 · keyValueHeads) · dim] holds rotated queries, rotated keys, values side by side.
  */
-import { causalSoftmaxBackwardInto, causalSoftmaxInto } from '../torch/kernels.ts';
+import { fromIntegers } from '../torch/convert.ts';
+import {
+  attendRunsBackwardInto,
+  attendRunsInto,
+  causalSoftmaxBackwardInto,
+  causalSoftmaxInto,
+} from '../torch/kernels.ts';
 import {
   addInto,
   bmm,
@@ -27,6 +35,37 @@ export interface HeadShape {
   readonly numHeads: number;
   readonly numKeyValueHeads: number;
   readonly headDim: number;
+}
+
+/** Rows of the largest family that is short. */
+const shortRows = 512;
+
+/** Who of a pack's rows belongs together, as attention takes it. */
+export interface AttentionRows {
+  /** Of short families, as the kernel wants them. */
+  readonly runs: Tensor | undefined;
+  readonly long: readonly { readonly start: number; readonly family: Family }[];
+}
+
+/** Of families side by side. */
+export function attentionRows(families: readonly Family[]): AttentionRows {
+  const runs: number[] = [];
+  const long: { start: number; family: Family }[] = [];
+  let start = 0;
+  for (const family of families) {
+    const { trunk, branches } = family;
+    if (familyRows(family) > shortRows) {
+      long.push({ start, family });
+    } else {
+      let row = start;
+      for (const [i, length] of [trunk, ...branches].entries()) {
+        if (length > 0) runs.push(row, length, Number(i === 0));
+        row += length;
+      }
+    }
+    start += familyRows(family);
+  }
+  return { runs: runs.length === 0 ? undefined : fromIntegers(runs, [runs.length / 3, 3]), long };
 }
 
 /** Queries at once: enough for the products to be efficient, few enough for scores of long documents to stay small. */
@@ -75,12 +114,13 @@ function chunksOfRun(trunk: Span, own: Span, window: number | undefined): Chunk[
 export function attendInto(
   out: Tensor,
   qkv: Tensor,
-  families: readonly Family[],
+  { runs, long }: AttentionRows,
   shape: HeadShape,
   window: number | undefined,
 ): void {
-  let start = 0;
-  for (const family of families) {
+  const { numHeads, numKeyValueHeads } = shape;
+  if (runs) attendRunsInto(out, qkv, runs, numHeads, numKeyValueHeads, scaleOf(shape), window ?? null);
+  for (const { start, family } of long) {
     for (const chunk of chunksOf(start, family, window)) {
       scope(() => {
         const { query, key, value } = split(qkv, chunk, shape);
@@ -88,7 +128,6 @@ export function attendInto(
         copyInto(headsOf(narrow(out, 0, chunk.from, chunk.queries), shape), unstack(bmm(weights, value), shape));
       });
     }
-    start += familyRows(family);
   }
 }
 
@@ -97,14 +136,16 @@ export function attendBackwardInto(
   gradQkv: Tensor,
   gradOut: Tensor,
   qkv: Tensor,
-  families: readonly Family[],
+  { runs, long }: AttentionRows,
   shape: HeadShape,
   window: number | undefined,
 ): void {
   const { numHeads, numKeyValueHeads, headDim } = shape;
+  if (runs) {
+    attendRunsBackwardInto(gradQkv, gradOut, qkv, runs, numHeads, numKeyValueHeads, scaleOf(shape), window ?? null);
+  }
   const gradKeyValues = narrow(gradQkv, 1, numHeads * headDim, 2 * numKeyValueHeads * headDim);
-  let start = 0;
-  for (const family of families) {
+  for (const { start, family } of long) {
     const chunks = chunksOf(start, family, window);
     const length = familyRows(family);
     scope(() => {
@@ -133,7 +174,6 @@ export function attendBackwardInto(
         copyInto(rows, toDtype(view(sums, [length, 2 * numKeyValueHeads * headDim]), gradQkv.dtype));
       }
     });
-    start += length;
   }
 }
 

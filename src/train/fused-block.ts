@@ -19,15 +19,14 @@ import {
 import { addmmInto, copyInto, mmInto, narrow, sumOver, transpose, view, zeros, zerosLike } from '../torch/ops.ts';
 import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import type { Buffers } from './buffers.ts';
-import { attendBackwardInto, attendInto } from './fused-attention.ts';
+import { type AttentionRows, attendBackwardInto, attendInto } from './fused-attention.ts';
 import { addAdapterGradients, addAdapters, apply, applyBackward, type Dropping } from './fused-linear.ts';
 import { type FusedLayer, type FusedLinear, type Norm, withoutAdapters } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
-import type { Family } from './pack-layout.ts';
 
 /** How the tokens of a pack belong together, and what the adapters see of them. */
 export interface PackLayout {
-  readonly families: readonly Family[];
+  readonly attention: AttentionRows;
   readonly rotation: Rotation;
   /** Whether the adapters add anything. */
   readonly adapters: boolean;
@@ -99,7 +98,7 @@ export class FusedBlock {
     this.forget();
   }
 
-  #forward(y: Tensor, x: Tensor, { families, rotation, adapters, dropping }: PackLayout): Kept {
+  #forward(y: Tensor, x: Tensor, { attention, rotation, adapters, dropping }: PackLayout): Kept {
     const layer = adapters ? this.#layer : withoutAdapters(this.#layer);
     const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = layer;
     const tokens = x.size(0);
@@ -109,7 +108,7 @@ export class FusedBlock {
     const heads = this.#normHeads(qkv);
     rotateInto(this.#heads(qkv, 'turned'), rotation.cos, rotation.sin, 1);
     const attended = this.#own('attended', tokens, output.weight.size(1), x);
-    attendInto(attended, qkv, families, this.#config, this.#window);
+    attendInto(attended, qkv, attention, this.#config, this.#window);
     const afterAttention = this.#own('after attention', tokens, x.size(1), x);
     addmmInto(afterAttention, x, attended, transpose(output.weight, 0, 1));
     addAdapters(afterAttention, attended, output, dropping);
@@ -127,7 +126,7 @@ export class FusedBlock {
   #backward(grad: Tensor, x: Tensor, kept: Kept, pack: PackLayout, gradients: Gradients): void {
     const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = this.#layer;
     const { rstd, qkv, attended, afterAttention, afterRstd, gateUp } = kept;
-    const { families, rotation, dropping } = pack;
+    const { attention, rotation, dropping } = pack;
     const weightGradients = { gradients, dropping };
     const tokens = x.size(0);
 
@@ -149,7 +148,7 @@ export class FusedBlock {
     applyBackward(gradAttended, grad, output, dropping);
     this.#addWeightGradients('output', output, grad, attended, weightGradients);
     const gradQkv = this.#scratch('grad qkv', tokens, qkv.size(1), x);
-    attendBackwardInto(gradQkv, gradAttended, qkv, families, this.#config, this.#window);
+    attendBackwardInto(gradQkv, gradAttended, qkv, attention, this.#config, this.#window);
     rotateInto(this.#heads(gradQkv, 'turned'), rotation.cos, rotation.sin, -1);
     this.#normHeadsBackward(gradQkv, kept, gradients);
     applyBackward(gradNormed, gradQkv, queryKeyValue, dropping);

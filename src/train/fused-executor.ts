@@ -16,6 +16,7 @@ import { addInto, copyInto, indexAddInto, toDtype, zeroInto, zeros } from '../to
 import { scope, type Tensor } from '../torch/tensor.ts';
 import { Buffers } from './buffers.ts';
 import type { Executor, ExecutorOptions, LargestPack, OnReady, ReadOptions } from './executor.ts';
+import { attentionRows } from './fused-attention.ts';
 import { FusedBlock, type PackLayout } from './fused-block.ts';
 import type { Dropping } from './fused-linear.ts';
 import { fuseWeights } from './fused-weights.ts';
@@ -102,7 +103,7 @@ export class FusedExecutor implements Executor {
   ): ForwardPass {
     const tokens = tokenIds.length;
     const layout: PackLayout = {
-      families,
+      attention: attentionRows(families),
       rotation: this.decoder.rotation(positions) as Rotation,
       adapters,
       dropping: dropout && this.#dropping(dropout, tokens),

@@ -118,6 +118,75 @@ export function softmax(shape: readonly number[], queries: number, window: numbe
   };
 }
 
+interface Attention {
+  readonly heads: readonly [query: number, keyValue: number];
+  readonly dim: number;
+  readonly window?: number;
+}
+
+/** Families of runs side by side, the first run of each its trunk. */
+export function attention(
+  families: readonly (readonly number[])[],
+  { heads: [heads, keyValueHeads], dim, window }: Attention,
+): Kernel {
+  const scale = 0.3;
+  let rows = 0;
+  const runs = families.flatMap((lengths) => {
+    const trunk = rows;
+    return lengths.map((length, i) => {
+      rows += length;
+      return { from: rows - length, length, trunk, trunkRows: lengths[0] as number, begins: i === 0 };
+    });
+  });
+  const table = () => {
+    const columns = runs.flatMap(({ from, length, begins }) => [from, length, Number(begins)]);
+    return fromIntegers(columns, [runs.length, 3]);
+  };
+  const placeOf = (row: number) => {
+    const run = runs.find(({ from, length }) => row >= from && row < from + length) as (typeof runs)[number];
+    return { run, place: row - run.from + (run.begins ? 0 : run.trunkRows) };
+  };
+  const sees = (query: number, key: number): boolean => {
+    const [asking, asked] = [placeOf(query), placeOf(key)];
+    const related = asked.run === asking.run || asked.run.from === asking.run.trunk;
+    const distance = asking.place - asked.place;
+    return related && distance >= 0 && distance < (window ?? Infinity);
+  };
+  const hidden = Uint8Array.from({ length: rows * rows }, (_, at) => Number(!sees(Math.floor(at / rows), at % rows)));
+  const shared = [heads, keyValueHeads, scale, window ?? null] as const;
+  const width = (heads + 2 * keyValueHeads) * dim;
+  return {
+    name: `attend_runs_ ${JSON.stringify(families)}, ${heads} heads on ${keyValueHeads} of ${dim}, window ${window}`,
+    shapes: [[rows, width]],
+    differentiable: 1,
+    forward(packed: Tensor) {
+      const out = ops.zeros([rows, heads * dim], packed.dtype);
+      kernels.attendRunsInto(out, packed, table(), ...shared);
+      return [out];
+    },
+    backward(gradOut: Tensor, packed: Tensor) {
+      const gradPacked = ops.zerosLike(packed);
+      kernels.attendRunsBackwardInto(gradPacked, gradOut, packed, table(), ...shared);
+      return [gradPacked];
+    },
+    composed(packed: Tensor) {
+      const part = (from: number, count: number) =>
+        ops.permute(ops.view(ops.narrow(packed, 1, from * dim, count * dim), [rows, count, dim]), [1, 0, 2]);
+      const group = heads / keyValueHeads;
+      const shareOf = (head: number) => Math.floor(head / group);
+      const mixed = Array.from({ length: heads }, (_, head) => {
+        const query = ops.select(part(0, heads), 0, head);
+        const key = ops.select(part(heads, keyValueHeads), 0, shareOf(head));
+        const value = ops.select(part(heads + keyValueHeads, keyValueHeads), 0, shareOf(head));
+        const scores = ops.mulScalar(ops.matmul(query, ops.transpose(key, 0, 1)), scale);
+        const masked = ops.maskedFill(scores, fromBooleans(hidden, [rows, rows]), -Infinity);
+        return ops.matmul(ops.softmax(masked, -1), value);
+      });
+      return ops.cat(mixed, 1);
+    },
+  };
+}
+
 /** The output is the summed loss [1]; the gradient of it is the kernel's scale. */
 export function crossEntropy([rows, vocab]: readonly [number, number]): Kernel {
   const targets = () =>
@@ -197,5 +266,10 @@ export const cases: readonly Kernel[] = [
   softmax([2, 40, 40], 40, 1),
   softmax([1, 3, 576], 3, 100),
   softmax([1, 3, 20], 3, 1000),
+  attention([[1]], { heads: [1, 1], dim: 1 }),
+  attention([[5], [1], [7]], { heads: [2, 1], dim: 6 }),
+  attention([[3, 2, 4], [2, 1]], { heads: [4, 2], dim: 8 }), // answers to one prompt
+  attention([[9, 5, 3], [6]], { heads: [2, 2], dim: 20, window: 4 }), // the window ends within the trunk, or before it
+  attention([[50, 49], [3, 60]], { heads: [3, 1], dim: 64 }), // more queries than are taken at a time
   ...losses.map(crossEntropy),
 ];

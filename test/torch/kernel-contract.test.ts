@@ -13,7 +13,7 @@ import * as kernels from '../../src/torch/kernels.ts';
 import { machine } from '../../src/torch/machine.ts';
 import * as ops from '../../src/torch/ops.ts';
 import { type Dtype, liveTensors, scope, type Tensor } from '../../src/torch/tensor.ts';
-import { crossEntropy, epsilon, norm, random, rotation, softmax, swiglu } from './kernel-cases.ts';
+import { attention, crossEntropy, epsilon, norm, random, rotation, softmax, swiglu } from './kernel-cases.ts';
 import { adamwStep, dtypes, expectClose, inputsOf, runKernel, tolerances } from './kernel-run.ts';
 
 /** The bytes of every result of every kernel, at sizes that are shared out between threads. */
@@ -25,6 +25,7 @@ const everything = (dtype: Dtype): Uint8Array[] =>
       swiglu([120, 300]),
       rotation([60, 9, 64], 1),
       softmax([4, 60, 150], 60),
+      attention([[40, 30, 20, 25], [70], [10, 90]], { heads: [6, 2], dim: 24 }),
       crossEntropy([7, 1001]),
       crossEntropy([40_001, 2]),
     ];
@@ -152,6 +153,22 @@ const step = (
     changes.window,
   );
 };
+
+const runs = (...values: number[]) => fromIntegers(values, [values.length / 3, 3]);
+const attend = (
+  changes: Partial<Record<'out' | 'packed' | 'runs', Tensor> & { heads: number; window: number }>,
+): undefined =>
+  kernels.attendRunsInto(
+    changes.out ?? floats(2, 16),
+    changes.packed ?? floats(2, 32),
+    changes.runs ?? runs(0, 2, 1),
+    changes.heads ?? 4,
+    2,
+    1,
+    changes.window,
+  );
+const attendBackward = (gradient: Tensor): undefined =>
+  kernels.attendRunsBackwardInto(gradient, floats(2, 16), floats(2, 32), runs(0, 2, 1), 4, 2, 1);
 
 const refusals: Readonly<Record<string, readonly (readonly [says: string, call: () => unknown])[]>> = {
   rms_norm: [
@@ -283,6 +300,22 @@ const refusals: Readonly<Record<string, readonly (readonly [says: string, call: 
     ['row 1 holds 5 tokens of 5', () => step({ held: targets(1, 5) })],
     ['3 heads do not share 2', () => step({ query: floats(2, 3, 4) })],
     ['a window of at least 1', () => step({ window: 0 })],
+  ],
+  attend_runs_: [
+    ['runs: expected contiguous Long [3, 3]', () => attend({ runs: targets(0, 2, 1) })],
+    ['run 0 of 3 rows from row 0 is not among 2 rows', () => attend({ runs: runs(0, 3, 1) })],
+    ['run 0 of 0 rows', () => attend({ runs: runs(0, 0, 1) })],
+    ['or has no family', () => attend({ runs: runs(0, 2, 0) })],
+    ['3 heads do not share 2', () => attend({ heads: 3 })],
+    ['expected rows of 4 queries and 2 keys and values', () => attend({ packed: floats(2, 33) })],
+    ['rows of heads: expected contiguous Float [2, 16]', () => attend({ out: floats(2, 32) })],
+    ['rows of heads: expected contiguous Float [2, 16]', () => attend({ out: halves(2, 16) })],
+    ['a window of at least 1', () => attend({ window: 0 })],
+    ['got Long', () => attend({ packed: whole(2, 32), out: whole(2, 16) })],
+  ],
+  attend_runs_backward_: [
+    ['gradient: expected Float [2, 32]', () => attendBackward(floats(3, 32))],
+    ['expected rows of adjacent elements', () => attendBackward(slanted(32, 2))],
   ],
   adamw_: [
     ['of equal size', () => adamwStep(floats(4), floats(3), moments(4), null, 1)],
