@@ -20,7 +20,14 @@ import { addmmInto, copyInto, mmInto, narrow, sumOver, transpose, view, zeros, z
 import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import type { Buffers } from './buffers.ts';
 import { type AttentionRows, attendBackwardInto, attendInto } from './fused-attention.ts';
-import { addAdapterGradients, addAdapters, apply, applyBackward, type Dropping } from './fused-linear.ts';
+import {
+  addAdapterGradients,
+  addAdapters,
+  apply,
+  applyBackward,
+  type BackwardContext,
+  type Dropping,
+} from './fused-linear.ts';
 import { type FusedLayer, type FusedLinear, type Norm, withoutAdapters } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
 
@@ -127,33 +134,33 @@ export class FusedBlock {
     const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = this.#layer;
     const { rstd, qkv, attended, afterAttention, afterRstd, gateUp } = kept;
     const { attention, rotation, dropping } = pack;
-    const weightGradients = { gradients, dropping };
+    const shared = { gradients, dropping };
     const tokens = x.size(0);
 
     // y = afterAttention + down(swiglu(gateUp(norm(afterAttention))))
     const gradGated = this.#scratch('grad gated', tokens, down.weight.size(1), x);
-    applyBackward(gradGated, grad, down, dropping);
+    const downLow = applyBackward(gradGated, grad, down, dropping);
     const gradGateUp = this.#scratch('grad gate up', tokens, gateUp.size(1), x);
     const gated = this.#scratch('gated', tokens, down.weight.size(1), x);
     swigluBackwardInto(gradGateUp, gated, gradGated, gateUp);
-    this.#addWeightGradients('down', down, grad, gated, weightGradients);
+    this.#addWeightGradients('down', down, grad, gated, { ...shared, low: downLow });
     const gradNormed = this.#scratch('grad normed', tokens, x.size(1), x);
-    applyBackward(gradNormed, gradGateUp, gateUpLinear, dropping);
+    const gateUpLow = applyBackward(gradNormed, gradGateUp, gateUpLinear, dropping);
     const [afterNormed] = this.#norm(afterAttention, postAttentionNorm);
-    this.#addWeightGradients('gate up', gateUpLinear, gradGateUp, afterNormed, weightGradients);
+    this.#addWeightGradients('gate up', gateUpLinear, gradGateUp, afterNormed, { ...shared, low: gateUpLow });
     this.#addNormGradient(gradients, normBackward(postAttentionNorm, grad, gradNormed, afterAttention, afterRstd));
 
     // afterAttention = x + output(attention(rotate(norm(queryKeyValue(norm(x))))))
     const gradAttended = this.#scratch('grad attended', tokens, attended.size(1), x);
-    applyBackward(gradAttended, grad, output, dropping);
-    this.#addWeightGradients('output', output, grad, attended, weightGradients);
+    const outputLow = applyBackward(gradAttended, grad, output, dropping);
+    this.#addWeightGradients('output', output, grad, attended, { ...shared, low: outputLow });
     const gradQkv = this.#scratch('grad qkv', tokens, qkv.size(1), x);
     attendBackwardInto(gradQkv, gradAttended, qkv, attention, this.#config, this.#window);
     rotateInto(this.#heads(gradQkv, 'turned'), rotation.cos, rotation.sin, -1);
     this.#normHeadsBackward(gradQkv, kept, gradients);
-    applyBackward(gradNormed, gradQkv, queryKeyValue, dropping);
+    const qkvLow = applyBackward(gradNormed, gradQkv, queryKeyValue, dropping);
     const [normed] = this.#norm(x, inputNorm);
-    this.#addWeightGradients('qkv', queryKeyValue, gradQkv, normed, weightGradients);
+    this.#addWeightGradients('qkv', queryKeyValue, gradQkv, normed, { ...shared, low: qkvLow });
     this.#addNormGradient(gradients, normBackward(inputNorm, grad, gradNormed, x, rstd));
   }
 
@@ -209,12 +216,10 @@ export class FusedBlock {
     linear: FusedLinear,
     gradOut: Tensor,
     x: Tensor,
-    { gradients, dropping }: { gradients: Gradients; dropping: Dropping | undefined },
+    context: BackwardContext,
   ): void {
-    if (this.#frozen) {
-      addAdapterGradients(linear, gradOut, x, gradients, dropping);
-      return;
-    }
+    if (this.#frozen) return addAdapterGradients(linear, gradOut, x, context);
+    const { gradients } = context;
     const { weight, bias, slices } = linear;
     // What is added to sums is copied there or becomes a sum itself: memory that stays must not.
     const total = gradients.accumulates

@@ -36,44 +36,53 @@ export function addAdapters(out: Tensor, x: Tensor, { slices }: FusedLinear, dro
   }
 }
 
-/** gradX = gradOut · weight, and the same through the adapters */
+/** Gradients of what the adapters' lower products gave, [tokens, rank], by slice; of the slices that have none, nothing. */
+type LowGradients = readonly (Tensor | undefined)[];
+
+export interface BackwardContext {
+  readonly gradients: Gradients;
+  readonly dropping: Dropping | undefined;
+  /** As `applyBackward` returned them. */
+  readonly low: LowGradients;
+}
+
+/** gradX = gradOut · weight, and the same through the adapters, whose own gradients want what is returned. */
 export function applyBackward(
   gradX: Tensor,
   gradOut: Tensor,
   { weight, slices }: FusedLinear,
   dropping?: Dropping,
-): void {
+): LowGradients {
   mmInto(gradX, gradOut, weight);
-  for (const { adapter, name, from, rows } of slices) {
-    if (!adapter) continue;
+  return slices.map(({ adapter, name, from, rows }) => {
+    if (!adapter) return undefined;
     const mask = dropping && dropMask(dropping.dropout, name);
-    const gradLow = mulScalar(matmul(narrow(gradOut, 1, from, rows), adapter.up), scaleOf(adapter, mask)); // [tokens, rank]
-    if (!mask) {
+    const gradLow = mulScalar(matmul(narrow(gradOut, 1, from, rows), adapter.up), scaleOf(adapter, mask));
+    if (mask) {
+      const gradSeen = matmul(gradLow, adapter.down);
+      addInto(gradX, dropInto(gradSeen, gradSeen, mask));
+    } else {
       addmmInto(gradX, gradX, gradLow, adapter.down);
-      continue;
     }
-    const gradSeen = matmul(gradLow, adapter.down);
-    addInto(gradX, dropInto(gradSeen, gradSeen, mask));
-  }
+    return gradLow;
+  });
 }
 
 export function addAdapterGradients(
   { slices }: FusedLinear,
   gradOut: Tensor,
   x: Tensor,
-  gradients: Gradients,
-  dropping?: Dropping,
+  { gradients, dropping, low: gradLows }: BackwardContext,
 ): void {
-  for (const { adapter, name, from, rows } of slices) {
-    if (!adapter) continue;
+  for (const [i, { adapter, name, from, rows }] of slices.entries()) {
+    const gradLow = gradLows[i];
+    if (!adapter || !gradLow) continue;
     const mask = dropping && dropMask(dropping.dropout, name);
     const scale = scaleOf(adapter, mask);
-    const grad = narrow(gradOut, 1, from, rows);
-    const gradLow = mulScalar(matmul(grad, adapter.up), scale); // [tokens, rank]
     const seen = seenOf(x, mask, dropping);
     const low = matmul(seen, transpose(adapter.down, 0, 1)); // [tokens, rank]
-    const parts = { down: matmul(transpose(gradLow, 0, 1), seen), up: matmul(transpose(grad, 0, 1), low) };
-    const scaled = { ...parts, up: mulScalar(parts.up, scale), scale };
+    const gradUp = matmul(transpose(narrow(gradOut, 1, from, rows), 0, 1), low);
+    const scaled = { down: matmul(transpose(gradLow, 0, 1), seen), up: mulScalar(gradUp, scale), scale };
     for (const [parameter, gradient] of adapterParameters(new Map([[name, scaled]]))) {
       gradients.add(parameter, gradient);
     }

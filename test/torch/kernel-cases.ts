@@ -268,8 +268,20 @@ export const cases: readonly Kernel[] = [
   softmax([1, 3, 20], 3, 1000),
   attention([[1]], { heads: [1, 1], dim: 1 }),
   attention([[5], [1], [7]], { heads: [2, 1], dim: 6 }),
-  attention([[3, 2, 4], [2, 1]], { heads: [4, 2], dim: 8 }), // answers to one prompt
+  attention(
+    [
+      [3, 2, 4],
+      [2, 1],
+    ],
+    { heads: [4, 2], dim: 8 },
+  ), // answers to one prompt
   attention([[9, 5, 3], [6]], { heads: [2, 2], dim: 20, window: 4 }), // the window ends within the trunk, or before it
-  attention([[50, 49], [3, 60]], { heads: [3, 1], dim: 64 }), // more queries than are taken at a time
+  attention(
+    [
+      [50, 49],
+      [3, 60],
+    ],
+    { heads: [3, 1], dim: 64 },
+  ), // more queries than are taken at a time
   ...losses.map(crossEntropy),
 ];
