@@ -30,9 +30,10 @@ const dtypes = { bf16: 'bfloat16', fp32: 'float32' };
 const commands = { rm: 'reward', dpo: 'dpo' };
 const data = pairsFile();
 
-/** The peer's pairs as ranked outputs, with as many tokens a step as `pairs` of them have on average. */
+/** Pairs as the peer makes them, as ranked outputs: enough for the steps that are measured, and some more. */
 function pairsFile() {
-  const records = JSON.parse(readFileSync(options.data, 'utf8')).slice(0, 400);
+  const enough = 2 * options.pairs * (options.steps + options.warmup);
+  const records = JSON.parse(readFileSync(options.data, 'utf8')).slice(0, Math.min(400, enough));
   const rows = records.map(({ instruction, input, output }, i) => {
     return { instruction, input, output: [output, records[(i + 1) % records.length].output] };
   });

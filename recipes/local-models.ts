@@ -12,6 +12,7 @@ import { baseFolder, isAdapterFolder } from '../src/model/adapter-folder.ts';
 import type { TeacherConfig } from '../src/teacher/open-teacher.ts';
 import type { Teacher } from '../src/teacher/teacher.ts';
 import { type Engine, engineModel } from './engine.ts';
+import type { RewardSource } from './rl-config.ts';
 
 export const folderOf = (model: string): string => (model === 'builtin' ? embeddedModelFolder : model);
 
@@ -46,6 +47,15 @@ export async function teacherIdentity(config: TeacherConfig): Promise<unknown> {
   const decisive = Object.entries(config).filter(([name]) => !howAsked.has(name));
   return withoutSecrets(Object.fromEntries(decisive));
 }
+
+/** What answers are rewarded by, models and teachers by their content. */
+export const rewardsIdentity = (rewards: readonly RewardSource[]): Promise<unknown[]> =>
+  Promise.all(
+    rewards.map(async (one) => {
+      if (one.kind === 'model') return { ...one, model: await modelContent(one.model) };
+      return one.kind === 'teacher' ? { ...one, teacher: await teacherIdentity(one.teacher) } : one;
+    }),
+  );
 
 const howAsked: ReadonlySet<string> = new Set([
   'apiKeyEnv',

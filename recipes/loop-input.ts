@@ -2,6 +2,7 @@
 import { ConfigError } from '../src/base/errors.ts';
 import { readPrompts } from '../src/data/prompts.ts';
 import { type LoopConfig, scoringOf } from './loop-config.ts';
+import { checkRewards } from './rl-input.ts';
 
 export function checkLoop(config: LoopConfig, seeds: readonly string[]): void {
   const prompts = config.prompts.reduce((sum, file) => sum + readPrompts(file).length, 0);
@@ -10,5 +11,6 @@ export function checkLoop(config: LoopConfig, seeds: readonly string[]): void {
       hint: 'give more prompts, or a smaller loop.heldOut',
     });
   }
+  checkRewards(config.rl.rewards, config.prompts);
   scoringOf(config, seeds);
 }

@@ -19,7 +19,7 @@ import type { StageInput, StageResult } from '../src/run/stage.ts';
 import type { RunContext } from './context.ts';
 import * as feedback from './feedback.ts';
 import { survey } from './feedback-input.ts';
-import { modelName, teacherIdentity } from './local-models.ts';
+import { modelName, rewardsIdentity, teacherIdentity } from './local-models.ts';
 import { checkPolicies } from './loop-check.ts';
 import { type LoopConfig, scoringOf } from './loop-config.ts';
 import { cardFile } from './reward-card.ts';
@@ -66,6 +66,7 @@ export async function run(config: LoopConfig, student: string, context: LoopCont
   const { seeds, ...said } = scoringOf(config, context.seeds);
   const shown = config.examples > 0 ? await Promise.all(seeds.map((file) => sha256File(file))) : [];
   const scoring = { ...said, shown, teacher: await teacherIdentity(config.teacher) };
+  const besides = await rewardsIdentity(config.rl.rewards);
   const comparisons: string[] = [];
   const rounds: LoopRound[] = [];
   let policy = student;
@@ -98,7 +99,11 @@ export async function run(config: LoopConfig, student: string, context: LoopCont
     // 3. The policy learns from the reward.
     const judge = await modelName(reward.folder);
     const learned = await context.stage(
-      { name: `rl-${round}`, files: [prompts.training], settings: { ...config.rl, policy: before, reward: judge } },
+      {
+        name: `rl-${round}`,
+        files: [prompts.training],
+        settings: { ...config.rl, rewards: besides, policy: before, reward: judge },
+      },
       (folder) => reinforce(config, { policy, reward: reward.folder, prompts: prompts.training }, folder, context),
     );
     const after = join(learned.folder, policyFolder);
@@ -150,7 +155,7 @@ async function splitPrompts(
   const { folder } = await stage({ name: 'prompts', files, settings: { heldOut: count, seed } }, async (folder) => {
     const several = files.length > 1;
     const all = files.flatMap((file, i) =>
-      readPrompts(file).map(({ id, messages }) => ({ id: several ? `${i + 1}/${id}` : id, messages })),
+      readPrompts(file).map((prompt) => ({ ...prompt, id: several ? `${i + 1}/${prompt.id}` : prompt.id })),
     );
     const { training, heldOut } = holdOut(all, count / all.length, seed);
     writeFileAtomic(join(folder, 'training.jsonl'), toJsonl(training));

@@ -36,8 +36,8 @@ import { currentNumerics } from '../src/train/numerics.ts';
 import { AdamW } from '../src/train/optimizer.ts';
 import { learningRateAt } from '../src/train/schedule.ts';
 import { Update } from '../src/train/update.ts';
-import { modelContent, teacherIdentity } from './local-models.ts';
-import { type RewardSource, type RlConfig, trainingConfigOf } from './rl-config.ts';
+import { rewardsIdentity } from './local-models.ts';
+import { type RlConfig, trainingConfigOf } from './rl-config.ts';
 import { type RlFigures, RlMeter } from './rl-figures.ts';
 import { moves, policyDerivatives, type Rollout, setGroupAdvantages, setTokenAdvantages } from './rl-rollouts.ts';
 import { type RlPrompt, type SampledAnswer, sampleAnswers } from './rl-sampling.ts';
@@ -80,7 +80,10 @@ export class RlSession {
   ): Promise<RlOpened & { readonly session?: RlSession }> {
     const training = trainingConfigOf(config);
     const loaded = loadModel(config.model, { dtype: config.dtype, template: config.template });
-    const identity = await identityOf(training, loaded, { prompts: learned, rewards: await contentOf(config.rewards) });
+    const identity = await identityOf(training, loaded, {
+      prompts: learned,
+      rewards: await rewardsIdentity(config.rewards),
+    });
     const result = finishedRun<RlResult>(training, resultFile, identity);
     if (result) {
       loaded.decoder.release();
@@ -339,14 +342,6 @@ const rowsBehind = ({ prompt, document }: Rollout, before: Rollout | undefined):
   before?.prompt === prompt ? document.labelTokens : document.ids.length;
 
 /** A reward model by what is in its folder, wherever that stands; a teacher by who it is. */
-const contentOf = (rewards: readonly RewardSource[]): Promise<unknown[]> =>
-  Promise.all(
-    rewards.map(async (one) => {
-      if (one.kind === 'model') return { ...one, model: await modelContent(one.model) };
-      return one.kind === 'teacher' ? { ...one, teacher: await teacherIdentity(one.teacher) } : one;
-    }),
-  );
-
 /** PPO's values begin at 0. */
 function withValues(decoder: Decoder, { algorithm }: RlConfig): Decoder {
   if (algorithm !== 'ppo') return decoder;

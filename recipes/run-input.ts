@@ -8,6 +8,7 @@ import { openTeacher, type TeacherConfig } from '../src/teacher/open-teacher.ts'
 import { checkNewTokens } from '../src/text/add-tokens.ts';
 import { checkGguf } from './gguf-teacher.ts';
 import { checkLoop } from './loop-input.ts';
+import { mapRewardModels } from './rl-input.ts';
 import { type RunConfig, runSchema } from './run-config.ts';
 import { sftAliases } from './sft-aliases.ts';
 import { checkModel, checkSettings, checkTemplate, checkTrainable } from './sft-input.ts';
@@ -36,7 +37,8 @@ export async function readRunConfig(
   checkTrainable(sft.model);
   if (evaluate.scorer) checkModel(evaluate.scorer.model);
   if (loop) checkLoop(loop, config.seeds);
-  const asked = [answer?.teacher, translate?.teacher, generate?.teacher, evaluate.judge, loop?.teacher];
+  const rewarding = loop?.rl.rewards.flatMap((reward) => (reward.kind === 'teacher' ? [reward.teacher] : [])) ?? [];
+  const asked = [answer?.teacher, translate?.teacher, generate?.teacher, evaluate.judge, loop?.teacher, ...rewarding];
   const teachers = asked.filter((teacher) => teacher !== undefined);
   for (const teacher of teachers) await checkTeacher(teacher);
   return config;
@@ -60,7 +62,13 @@ export async function mapModels(config: RunConfig, map: (model: string) => Promi
     ...(answer && { answer: { ...answer, teacher: await ofTeacher(answer.teacher) } }),
     ...(translate && { translate: { ...translate, teacher: await ofTeacher(translate.teacher) } }),
     ...(generate && { generate: { ...generate, teacher: await ofTeacher(generate.teacher) } }),
-    ...(loop && { loop: { ...loop, teacher: await ofTeacher(loop.teacher) } }),
+    ...(loop && {
+      loop: {
+        ...loop,
+        teacher: await ofTeacher(loop.teacher),
+        rl: { ...loop.rl, rewards: await mapRewardModels(loop.rl.rewards, map) },
+      },
+    }),
     evaluate: {
       ...evaluate,
       ...(evaluate.judge && { judge: await ofTeacher(evaluate.judge) }),

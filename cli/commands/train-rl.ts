@@ -2,7 +2,15 @@ import type { z } from 'zod';
 import type { Asking } from '../../recipes/context.ts';
 import type { RlConfig } from '../../recipes/rl-config.ts';
 import { ConfigError } from '../../src/base/errors.ts';
-import { type Command, command, deviceOption, positiveNumber, realNumber, wholeNumber } from '../command.ts';
+import {
+  type Command,
+  command,
+  deviceOption,
+  fetchModel,
+  positiveNumber,
+  realNumber,
+  wholeNumber,
+} from '../command.ts';
 import { withAsking } from '../run-context.ts';
 import { progressBar } from '../terminal.ts';
 import { runTraining, type TrainingFlags } from './run-training.ts';
@@ -82,7 +90,7 @@ const withRlOptions = (command: Command): Command =>
 async function runRl(kind: 'grpo' | 'ppo', given: RlFlags): Promise<void> {
   const { grpoSchema, ppoSchema } = await import('../../recipes/rl-config.ts');
   const { run } = await import('../../recipes/rl.ts');
-  const { checkRlInput } = await import('../../recipes/rl-input.ts');
+  const { checkRlInput, mapRewardModels } = await import('../../recipes/rl-input.ts');
   const { rewardModel, maxWords, regex, ledger, budgetUsd, yes, ...flags } = given;
   const rewards = [
     ...(rewardModel === undefined ? [] : [{ kind: 'model', model: rewardModel }]),
@@ -98,7 +106,9 @@ async function runRl(kind: 'grpo' | 'ppo', given: RlFlags): Promise<void> {
   await runTraining(
     { command: `train ${kind}`, schema, check: checkRlInput },
     { ...flags, ...(rewards.length > 0 && { rewards }) },
-    (config, engine, signal) => {
+    async (named, engine, signal) => {
+      const rewards = await mapRewardModels(named.rewards, (model) => fetchModel(model, signal));
+      const config = { ...named, rewards };
       const learn = (asking?: Asking) =>
         run(config, { engine, signal, progress: progressBar(`train ${kind}`), asking });
       if (config.rewards.every((one) => one.kind !== 'teacher')) return learn();

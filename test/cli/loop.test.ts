@@ -127,4 +127,19 @@ describe('run with a loop', () => {
     expect(stderr).toContain('20 prompts, of which 19 are to be held out');
     expect(existsSync(join(scratch, 'few'))).toBe(false);
   });
+
+  const unset = `{ kind: teacher, teacher: { provider: openai, model: gpt-4o, apiKeyEnv: UNDERSTUDY_TEST_UNSET } }`;
+  it.each([
+    ['{ kind: regex, pattern: "[" }', 'reward regex: Invalid regular expression'],
+    ['{ kind: words }', 'reward words: expected atMost or atLeast'],
+    [`{ kind: model, model: ${tinyModel} }`, 'is no reward model'],
+    [unset, 'UNDERSTUDY_TEST_UNSET'],
+  ])('refuses reward %s, before anything is done', async (reward, message) => {
+    const file = join(scratch, 'rewards.yaml');
+    writeFileSync(file, settings('').replace('klBeta: 0.02 }', `rewards: [${reward}] }`).replace('/out', '/rewards'));
+    const { code, stderr } = await understudy(['run', file]);
+    expect(stderr).toContain(message);
+    expect(code).toBe(2);
+    expect(existsSync(join(scratch, 'rewards'))).toBe(false);
+  });
 });
