@@ -218,7 +218,10 @@ export class FusedBlock {
     x: Tensor,
     context: BackwardContext,
   ): void {
-    if (this.#frozen) return addAdapterGradients(linear, gradOut, x, context);
+    if (this.#frozen) {
+      addAdapterGradients(linear, gradOut, x, context);
+      return;
+    }
     const { gradients } = context;
     const { weight, bias, slices } = linear;
     // What is added to sums is copied there or becomes a sum itself: memory that stays must not.
