@@ -38,7 +38,7 @@ export interface HeadShape {
 }
 
 /** Rows of the largest family that is short. */
-const shortRows = 512;
+export const shortRows = 512;
 
 /** Who of a pack's rows belongs together, as attention takes it. */
 export interface AttentionRows {

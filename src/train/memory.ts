@@ -10,6 +10,7 @@ import type { ModelConfig } from '../model/config.ts';
 import { type Decoder, parameterShapes } from '../model/decoder.ts';
 import { adapterTargets } from '../model/lora.ts';
 import { bytesPerElement, type Dtype } from '../torch/tensor.ts';
+import { shortRows } from './fused-attention.ts';
 import { canFuse } from './fused-weights.ts';
 
 export interface MemorySettings {
@@ -232,8 +233,8 @@ const drops = ({ settings }: Case): boolean => (settings.lora?.dropout ?? 0) > 0
 
 /**
  * Fused: buffers; two norms' outputs; what adapters add to each product, and its gradient, and, with dropout, what one of
- * them sees; of attention, scores and their gradients [heads, 256 queries, keys] (fused-attention.ts), copies of the heads,
- * fp32 sums. By operators: one block's tensors, of which adapters make three more for each product, and dropout two of
+ * them sees; of attention in long documents, scores and their gradients [heads, 256 queries, keys] (fused-attention.ts),
+ * copies of the heads, fp32 sums; in short ones, next to nothing. By operators: one block's tensors, of which adapters make three more for each product, and dropout two of
  * 32 bits for one of its masks.
  */
 function scratchBytes(c: Case): number {
@@ -246,11 +247,11 @@ function scratchBytes(c: Case): number {
   const rows = Math.min(256, longest);
   const scores = 2 * config.numHeads * rows * longest;
   const heads = 3 * queries * rows + 2 * keys * longest;
-  const sums = longest > 256 ? 4 * 2 * keys * longest : 0;
+  const attention = longest > shortRows ? b * (scores + heads) + 4 * 2 * keys * longest : 0;
   const adapters = settings.lora ? Math.max(2 * counts.adapted.out, counts.adapted.in) : 0;
   const seen = drops(c) ? counts.adapted.widest : 0;
   const wide = tokens * (2 * config.hiddenSize + adapters + seen);
-  return sum(fusedBuffers(c).scratch) + b * (wide + scores + heads) + sums;
+  return sum(fusedBuffers(c).scratch) + b * wide + attention;
 }
 
 /**
