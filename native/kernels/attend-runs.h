@@ -42,26 +42,28 @@ struct Matrix {
 template <int64_t R, bool add, typename A>
 void multiplyTile(int64_t inner, Left<A> left, Matrix<A> right, Matrix<A> out) {
   using V = Vectorized<A>;
-  V low[R], high[R];
+  V sums[R][2];
 #pragma GCC unroll 6
   for (int64_t r = 0; r < R; ++r) {
-    low[r] = add ? V::loadu(out.data + r * out.width) : V(A(0));
-    high[r] = add ? V::loadu(out.data + r * out.width + V::size()) : V(A(0));
+#pragma GCC unroll 2
+    for (int64_t half = 0; half < 2; ++half) {
+      sums[r][half] = add ? V::loadu(out.data + r * out.width + half * V::size()) : V(A(0));
+    }
   }
   for (int64_t k = 0; k < inner; ++k) {
     const A* b = right.data + k * right.width;
-    const V first = V::loadu(b), second = V::loadu(b + V::size());
+    const V columns[2] = {V::loadu(b), V::loadu(b + V::size())};
 #pragma GCC unroll 6
     for (int64_t r = 0; r < R; ++r) {
       const V factor(left.data[r * left.row + k * left.inner]);
-      low[r] = at::vec::fmadd(factor, first, low[r]);
-      high[r] = at::vec::fmadd(factor, second, high[r]);
+#pragma GCC unroll 2
+      for (int64_t half = 0; half < 2; ++half) sums[r][half] = at::vec::fmadd(factor, columns[half], sums[r][half]);
     }
   }
 #pragma GCC unroll 6
   for (int64_t r = 0; r < R; ++r) {
-    low[r].store(out.data + r * out.width);
-    high[r].store(out.data + r * out.width + V::size());
+#pragma GCC unroll 2
+    for (int64_t half = 0; half < 2; ++half) sums[r][half].store(out.data + r * out.width + half * V::size());
   }
 }
 

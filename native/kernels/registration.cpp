@@ -321,7 +321,7 @@ RunsOf runsOf(const at::Tensor& lengths, int64_t rows, const std::string& name) 
   const auto* at = lengths.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < lengths.size(0); ++i, at += 3) {
     TORCH_CHECK(at[0] >= 0 && at[1] > 0 && at[0] + at[1] <= rows && (i > 0 || at[2] == 1), "understudy::", name, ": run ", i,
-                " of ", at[1], " rows from row ", at[0], " is not among ", rows, " or has no family");
+                " of ", at[1], " rows from row ", at[0], " is not among ", rows, " rows, or has no family");
     if (at[2] == 1) result.families.push_back(i);
     result.runs.push_back({at[0], at[1]});
   }

@@ -305,7 +305,7 @@ const refusals: Readonly<Record<string, readonly (readonly [says: string, call: 
     ['runs: expected contiguous Long [3, 3]', () => attend({ runs: targets(0, 2, 1) })],
     ['run 0 of 3 rows from row 0 is not among 2 rows', () => attend({ runs: runs(0, 3, 1) })],
     ['run 0 of 0 rows', () => attend({ runs: runs(0, 0, 1) })],
-    ['or has no family', () => attend({ runs: runs(0, 2, 0) })],
+    ['rows, or has no family', () => attend({ runs: runs(0, 2, 0) })],
     ['3 heads do not share 2', () => attend({ heads: 3 })],
     ['expected rows of 4 queries and 2 keys and values', () => attend({ packed: floats(2, 33) })],
     ['rows of heads: expected contiguous Float [2, 16]', () => attend({ out: floats(2, 32) })],
