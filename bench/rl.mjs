@@ -17,7 +17,7 @@ const options = settings({
   prompts: join(checkout, '../shared/data/gpt4-answers-en.json'),
   seeds: '1,2,3',
   'held-out': 200,
-  iterations: 12,
+  iterations: 18,
   lr: 5e-4,
   threads: 2,
   out: join(checkout, 'bench/rl'),
