@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { checkout, findPeers, median, runPeer, settings } from './peers.mjs';
+import { checkout, comparison, dtypes, findPeers, median, runPeer, settings } from './peers.mjs';
 
 /** Those of hf_generate.py, which repeats them up to the batch. */
 const questions = [
@@ -18,7 +18,6 @@ const questions = [
   'Explain what photosynthesis is.',
   'Write a short poem about the sea.',
 ];
-const dtypes = { bf16: 'bfloat16', fp32: 'float32' };
 
 /** In a process of its own: prints one JSON line. */
 async function measureOurs({ model, dtype, weights, batch, tokens, steps, warmup, threads }) {
@@ -67,11 +66,6 @@ function transformers(found, { model, dtype, batch, tokens, steps, warmup, threa
   return runPeer(found, 'hf_generate.py', { model, dtype, bs: batch, new: tokens, steps, warmup, threads }, folder);
 }
 
-const summary = (runs) => ({
-  tokensPerSecond: Number(median(runs.map(({ tok_s_median: speed }) => speed)).toFixed(1)),
-  peakGb: Math.max(...runs.map(({ peak_rss_gb: peak }) => peak)),
-});
-
 function compare() {
   const { batches, rounds, peers, python, ...options } = settings({
     model: join(checkout, 'models/smollm2-135m-instruct'),
@@ -99,11 +93,7 @@ function compare() {
       console.log(JSON.stringify(lines.transformers.at(-1)));
     }
     const { dtype, weights, threads } = options;
-    const result = { batch, dtype, weights, threads, ours: summary(lines.ours) };
-    if (found) {
-      result.transformers = summary(lines.transformers);
-      result.ratio = Number((result.ours.tokensPerSecond / result.transformers.tokensPerSecond).toFixed(2));
-    }
+    const result = { batch, dtype, weights, threads, ...comparison(lines.ours, 'transformers', lines.transformers) };
     console.log(JSON.stringify(result));
   }
   rmSync(scratch, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 /** What the benchmarks share: where the Python peers are, running a command to its end, medians. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const checkout = join(import.meta.dirname, '..');
@@ -44,7 +44,10 @@ export function runPeer({ peers, python }, script, args, folder) {
   return JSON.parse(output.trim().split('\n').at(-1));
 }
 
-/** One of our commands with --json, to its end: what it printed. */
+/** The types that benchmarks compute in, by their names here and in our settings. */
+export const dtypes = { bf16: 'bfloat16', fp32: 'float32' };
+
+/** One of our commands, to its end: with --json what it printed. */
 export function understudy(...args) {
   const child = spawnSync(process.execPath, [join(checkout, 'understudy'), ...args.map(String)], {
     encoding: 'utf8',
@@ -52,7 +55,26 @@ export function understudy(...args) {
     maxBuffer: 1 << 28,
   });
   if (child.status !== 0) throw new Error(`${args.slice(0, 2).join(' ')}: exit ${child.status}`);
-  return JSON.parse(child.stdout);
+  return args.includes('--json') ? JSON.parse(child.stdout) : undefined;
+}
+
+/** Rows of train.jsonl, each with its tokens a second. */
+export function stepsOf(folder) {
+  const rows = readFileSync(join(folder, 'train.jsonl'), 'utf8').trim().split('\n').map(JSON.parse);
+  return rows.map((row, i) => ({ ...row, speed: (row.tokens - (rows[i - 1]?.tokens ?? 0)) / row.seconds }));
+}
+
+const summary = (runs) => ({
+  tokensPerSecond: Number(median(runs.map(({ tok_s_median: speed }) => speed)).toFixed(1)),
+  peakGb: Number(Math.max(...runs.map(({ peak_rss_gb: peak }) => peak)).toFixed(2)),
+});
+
+/** Medians of our runs and of a peer's, whose may be none, and how many times as fast ours are. */
+export function comparison(ours, peer, theirs) {
+  const mine = summary(ours);
+  if (theirs.length === 0) return { ours: mine };
+  const other = summary(theirs);
+  return { ours: mine, [peer]: other, ratio: Number((mine.tokensPerSecond / other.tokensPerSecond).toFixed(2)) };
 }
 
 export function median(values) {

@@ -5,11 +5,10 @@
  * at every step; ours once, before the first, which is not in its steps' time and is said apart. One JSON line a run, then
  * medians and their ratio. Nothing else should run meanwhile.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { checkout, findPeers, median, runPeer, settings } from './peers.mjs';
+import { checkout, comparison, dtypes, findPeers, median, runPeer, settings, stepsOf, understudy } from './peers.mjs';
 
 const options = settings({
   kind: 'rm',
@@ -26,7 +25,6 @@ const options = settings({
   python: 'python3',
 });
 const scratch = mkdtempSync(join(tmpdir(), 'bench-preferences-'));
-const dtypes = { bf16: 'bfloat16', fp32: 'float32' };
 const commands = { rm: 'reward', dpo: 'dpo' };
 const data = pairsFile();
 
@@ -45,42 +43,15 @@ function pairsFile() {
 function ours(round, batchTokens) {
   const out = join(scratch, `ours-${round}`);
   const startedMs = performance.now();
-  const { status, stderr } = spawnSync(
-    process.execPath,
-    [
-      join(checkout, 'understudy'),
-      ...[
-        'train',
-        commands[options.kind],
-        '--model',
-        options.model,
-        '--data',
-        data,
-        '--template',
-        'alpaca',
-        '--out',
-        out,
-      ],
-      ...[
-        '--dtype',
-        dtypes[options.dtype],
-        '--threads',
-        options.threads,
-        '--max-tokens',
-        options.seq,
-        '--eval-share',
-        0,
-      ],
-      ...['--batch-tokens', batchTokens, '--pack-tokens', batchTokens, '--checkpoint-every', 100_000],
-    ].map(String),
-    { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] },
+  const command = commands[options.kind];
+  understudy(
+    ...['train', command, '--model', options.model, '--data', data, '--template', 'alpaca', '--out', out],
+    ...['--dtype', dtypes[options.dtype], '--threads', options.threads, '--max-tokens', options.seq, '--eval-share', 0],
+    ...['--batch-tokens', batchTokens, '--pack-tokens', batchTokens, '--checkpoint-every', 100_000],
   );
-  if (status !== 0) throw new Error(`train ${commands[options.kind]}: exit ${status}\n${stderr}`);
-  const rows = readFileSync(join(out, 'train.jsonl'), 'utf8').trim().split('\n').map(JSON.parse);
-  const { peakBytes } = JSON.parse(readFileSync(join(out, `${commands[options.kind]}.json`), 'utf8'));
-  const speeds = rows
-    .map(({ tokens, seconds }, i) => (tokens - (rows[i - 1]?.tokens ?? 0)) / seconds)
-    .slice(options.warmup, options.warmup + options.steps);
+  const rows = stepsOf(out);
+  const { peakBytes } = JSON.parse(readFileSync(join(out, `${command}.json`), 'utf8'));
+  const speeds = rows.map(({ speed }) => speed).slice(options.warmup, options.warmup + options.steps);
   rmSync(out, { recursive: true });
   const seconds = rows.reduce((sum, row) => sum + row.seconds, 0);
   return {
@@ -109,14 +80,6 @@ for (let round = 0; round < options.rounds; round++) {
   runs.trl.push(trl(found));
   console.log(JSON.stringify(runs.trl.at(-1)));
 }
-const summary = (all) => ({
-  tokensPerSecond: Number(median(all.map(({ tok_s_median: speed }) => speed)).toFixed(1)),
-  peakGb: Number(Math.max(...all.map(({ peak_rss_gb: peak }) => peak)).toFixed(2)),
-});
-const result = { kind: options.kind, dtype: options.dtype, threads: options.threads, ours: summary(runs.ours) };
-if (found) {
-  result.trl = summary(runs.trl);
-  result.ratio = Number((result.ours.tokensPerSecond / result.trl.tokensPerSecond).toFixed(2));
-}
-console.log(JSON.stringify(result));
+const { kind, dtype, threads } = options;
+console.log(JSON.stringify({ kind, dtype, threads, ...comparison(runs.ours, 'trl', runs.trl) }));
 rmSync(scratch, { recursive: true, force: true });

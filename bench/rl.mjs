@@ -5,11 +5,10 @@
  * temperature of training) is right before and after, with Wilson's interval; how many of them differ; the divergence at the
  * end. The curve of each run is left in `out`. One JSON line a seed.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkout, settings } from './peers.mjs';
+import { checkout, settings, stepsOf, understudy } from './peers.mjs';
 
 const options = settings({
   algorithms: 'grpo,ppo',
@@ -37,14 +36,6 @@ if (heldOut.length < options['held-out'] || training.length < 50) {
   throw new Error(
     `${options.prompts}: ${all.length} short prompts, expected ${options['held-out']} to hold out and 50 more`,
   );
-}
-
-function understudy(...args) {
-  const { status, stderr } = spawnSync(process.execPath, [join(checkout, 'understudy'), ...args.map(String)], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  if (status !== 0) throw new Error(`${args[0]}: exit ${status}\n${stderr}`);
 }
 
 const right = (text) => text.trim().split(/\s+/).length <= 8 && /\.$/.test(text.trim());
@@ -107,7 +98,7 @@ for (const { algorithm, seed } of runs) {
   const startedMs = performance.now();
   understudy('train', algorithm, '--config', file('config.json', config), '--threads', options.threads);
   const seconds = (performance.now() - startedMs) / 1000;
-  const rows = readFileSync(join(output, 'train.jsonl'), 'utf8').trim().split('\n').map(JSON.parse);
+  const rows = stepsOf(output);
   const after = measured(output, `after-${algorithm}-${seed}`);
   const curve = rows.map(({ step, seconds: took, secondsOf, reward, kl, entropy, length }) => ({
     step,

@@ -4,11 +4,10 @@
  * TRL packs, with its weights in the type it computes in; ours keeps fp32 master weights. Both count tokens that are not
  * padding. One JSON line a run, then medians and their ratio. Nothing else should run meanwhile.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { checkout, findPeers, median, runPeer, settings } from './peers.mjs';
+import { checkout, comparison, dtypes, findPeers, median, runPeer, settings, stepsOf, understudy } from './peers.mjs';
 
 const options = settings({
   model: join(checkout, 'models/smollm2-135m-instruct'),
@@ -25,40 +24,29 @@ const options = settings({
 });
 const scratch = mkdtempSync(join(tmpdir(), 'bench-train-'));
 const data = options.data ? resolve(options.data) : alpacaSeeds();
-const dtypes = { bf16: 'bfloat16', fp32: 'float32' };
 const batchTokens = options['batch-tokens'];
 
 /** The project's own seeds where no data is given. */
 function alpacaSeeds() {
   const out = join(scratch, 'seeds.json');
   const seeds = join(checkout, 'assets/seeds/en-a.jsonl');
-  const { status } = understudy('data', 'convert', seeds, '--to', 'alpaca', '--out', out);
-  if (status !== 0) process.exit(1);
+  understudy('data', 'convert', seeds, '--to', 'alpaca', '--out', out);
   return out;
-}
-
-function understudy(...args) {
-  return spawnSync(process.execPath, [join(checkout, 'understudy'), ...args.map(String)], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
 }
 
 function ours(round) {
   const out = join(scratch, `ours-${round}`);
   const wanted = options.steps + options.warmup;
-  const { status, stderr } = understudy(
+  understudy(
     ...['train', 'sft', '--model', options.model, '--data', data, '--template', 'alpaca', '--out', out],
     ...['--dtype', dtypes[options.dtype], '--threads', options.threads, '--max-tokens', options.seq],
     ...['--batch-tokens', batchTokens, '--pack-tokens', batchTokens, '--epochs', 9],
     ...['--max-train-tokens', wanted * batchTokens, '--checkpoint-every', 100_000],
   );
-  if (status !== 0) throw new Error(`train sft: exit ${status}\n${stderr}`);
-  const rows = readFileSync(join(out, 'train.jsonl'), 'utf8').trim().split('\n').map(JSON.parse);
-  const { peakBytes } = JSON.parse(readFileSync(join(out, 'sft.json'), 'utf8'));
-  const speeds = rows
-    .map(({ tokens, seconds }, i) => (tokens - (rows[i - 1]?.tokens ?? 0)) / seconds)
+  const speeds = stepsOf(out)
+    .map(({ speed }) => speed)
     .slice(options.warmup);
+  const { peakBytes } = JSON.parse(readFileSync(join(out, 'sft.json'), 'utf8'));
   rmSync(out, { recursive: true });
   return {
     bench: 'understudy',
@@ -84,14 +72,6 @@ for (let round = 0; round < options.rounds; round++) {
   runs.trl.push(trl(found));
   console.log(JSON.stringify(runs.trl.at(-1)));
 }
-const summary = (all) => ({
-  tokensPerSecond: Number(median(all.map(({ tok_s_median: speed }) => speed)).toFixed(1)),
-  peakGb: Number(Math.max(...all.map(({ peak_rss_gb: peak }) => peak)).toFixed(2)),
-});
-const result = { dtype: options.dtype, threads: options.threads, batchTokens, ours: summary(runs.ours) };
-if (found) {
-  result.trl = summary(runs.trl);
-  result.ratio = Number((result.ours.tokensPerSecond / result.trl.tokensPerSecond).toFixed(2));
-}
-console.log(JSON.stringify(result));
+const { dtype, threads } = options;
+console.log(JSON.stringify({ dtype, threads, batchTokens, ...comparison(runs.ours, 'trl', runs.trl) }));
 rmSync(scratch, { recursive: true, force: true });

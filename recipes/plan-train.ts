@@ -17,6 +17,7 @@ import { loadChatTemplate } from '../src/text/chat-template.ts';
 import { loadTokenizer } from '../src/text/tokenizer.ts';
 import { readHeader } from '../src/torch/safetensors.ts';
 import type { Dtype } from '../src/torch/tensor.ts';
+import { canFuse } from '../src/train/fused-weights.ts';
 import { type MemoryDevice, type MemoryPlan, type PackSizes, planMemory } from '../src/train/memory.ts';
 import type { EngineMachine } from './engine.ts';
 import { targetFor } from './plan-device.ts';
@@ -103,7 +104,7 @@ export function planTrain(config: PlanConfig, target: Target): TrainPlan {
   }
   const nearest = fits
     ? undefined
-    : alternatives(config, { dtype, longest: packs.longest, computesInBf16: target.computesInBf16 })
+    : alternatives(config, { dtype, longest: packs.longest, mayRound: canRound(model, target) })
         .map((changes) => ({ changes, ...attempt({ ...config, ...changes }) }))
         .find((one) => one.fits && !(one.packs.accumulates && one.changes.stepInBackward));
   const { lora, recompute, packTokens: tokens, batchTokens, stepInBackward } = config;
@@ -177,13 +178,17 @@ function freeDisk(output: string): number {
 
 type Changes = Partial<Pick<PlanConfig, 'recompute' | 'packTokens' | 'dtype' | 'stepInBackward' | 'clip' | 'lora'>>;
 
+/** Whether bf16 costs no time: fused blocks are as fast on processors that have no bf16 (src/torch/products.ts). */
+const canRound = (config: ModelConfig, { device, computesInBf16 }: Target): boolean =>
+  computesInBf16 || (device === 'cpu' && canFuse({ config, dtype: 'bfloat16' }));
+
 /**
  * Settings that take less, those that change the training least first: computing again what was kept; smaller packs, not
- * below the longest document; bf16 where it is computed in; steps inside the backward; adapters.
+ * below the longest document; bf16 where it costs no time; steps inside the backward; adapters.
  */
 function alternatives(
   config: PlanConfig,
-  { dtype, longest, computesInBf16 }: { dtype: ComputeType; longest: number; computesInBf16: boolean },
+  { dtype, longest, mayRound }: { dtype: ComputeType; longest: number; mayRound: boolean },
 ): Changes[] {
   const smaller: Changes[] = [];
   for (let tokens = Math.floor(config.packTokens / 2); tokens >= longest; tokens = Math.floor(tokens / 2)) {
@@ -193,7 +198,7 @@ function alternatives(
   const choices: Changes[][] = [
     config.recompute === 'never' ? [{ recompute: 'always' }] : [],
     config.stepInBackward ? [] : smaller,
-    dtype === 'float32' && computesInBf16 ? [{ dtype: 'bfloat16' }] : [],
+    dtype === 'float32' && mayRound ? [{ dtype: 'bfloat16' }] : [],
     canStep ? [{ stepInBackward: true, clip: 'block' }] : [],
     config.lora ? [] : [{ lora: sftSchema.shape.lora.parse({}) }],
   ];

@@ -1,14 +1,16 @@
-// Attention of training, and its gradient, where documents are short: a run of rows attends to itself, causally, and
+// Attention, and its gradient, where documents are short: a run of rows attends to itself, causally, and
 // before that to all of its family's trunk. Every family and key/value head is one piece of work with memory of its own,
 // in which scores never leave the cache; of several operators a run, each too small for its cost, one call is left.
 // An element is the same to the bit on any number of threads: sums are taken in the order of runs, heads and queries.
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
+#include <iterator>
 #include <vector>
 
-#include "attend.h"
 #include "lanes.h"
+#include "softmax.h"
 #include "table.h"
 
 namespace understudy {
@@ -113,25 +115,6 @@ void transposeRows(Matrix<A> from, int64_t count, int64_t dim, Matrix<A> to) {
   }
 }
 
-// scores [keys] → softmax of scale · scores over [from, to), 0 for the others.
-template <typename A>
-void softmaxRow(A* scores, int64_t from, int64_t to, int64_t keys, A scale) {
-  for (int64_t i = from; i < to; ++i) scores[i] *= scale;
-  const A share = A(1) / exponentials(scores + from, to - from);
-  for (int64_t i = from; i < to; ++i) scores[i] *= share;
-  std::fill(scores, scores + from, A(0));
-  std::fill(scores + to, scores + keys, A(0));
-}
-
-// The gradient of the weights → of the scores, scale · w · (g − Σ g · w); w is 0 where nothing is seen.
-template <typename A>
-void softmaxRowBackward(const A* weights, A* grads, int64_t from, int64_t to, int64_t keys, A scale) {
-  const A mean = dot(weights + from, grads + from, to - from);
-  for (int64_t i = from; i < to; ++i) grads[i] = scale * weights[i] * (grads[i] - mean);
-  std::fill(grads, grads + from, A(0));
-  std::fill(grads + to, grads + keys, A(0));
-}
-
 // What of the packed rows belongs to a key/value head and to the query heads that share it.
 template <typename T>
 struct HeadRows {
@@ -165,7 +148,7 @@ class FamilyAttention {
   }
 
   void forward(int64_t family, int64_t head, T* out, int64_t apart) {
-    makeRoom(family);
+    makeRoom(family, {&keys_, &values_, &keysT_});
     eachRun(family, [&](const Run& run, int64_t before) {
       take(run, before, head);
       eachBlock(run, before, head, [&](const Block& block) {
@@ -178,7 +161,7 @@ class FamilyAttention {
   }
 
   void backward(int64_t family, int64_t head, const T* gradOut, int64_t apart, const HeadRows<T>& grad) {
-    makeRoom(family);
+    makeRoom(family, {&keys_, &values_, &keysT_, &valuesT_, &gradKeys_, &gradValues_});
     const auto put = [&](const Run& run, int64_t before) {
       storeRows<T>(rowsOf(gradKeys_).from(before), run.length, shape_.dim, grad.key(run.from, head), grad.apart);
       storeRows<T>(rowsOf(gradValues_).from(before), run.length, shape_.dim, grad.value(run.from, head), grad.apart);
@@ -186,7 +169,7 @@ class FamilyAttention {
     eachRun(family, [&](const Run& run, int64_t before) {
       take(run, before, head);
       transposeRows<A>(rowsOf(values_).from(before), run.length, shape_.dim, {valuesT_.data() + before, columns_});
-      for (auto* sums : {&gradKeys_, &gradValues_}) std::fill(sums->begin() + before * width_, sums->end(), A(0));
+      for (auto* sums : {&gradKeys_, &gradValues_}) std::fill_n(sums->begin() + before * width_, run.length * width_, A(0));
       eachBlock(run, before, head, [&](const Block& block) {
         const Left<A> weights{scores_.data(), block.columns, 1}, gradScores{gradScores_.data(), block.columns, 1};
         const auto transposed = [](Left<A> left) { return Left<A>{left.data, left.inner, left.row}; };
@@ -195,9 +178,8 @@ class FamilyAttention {
         multiply<false, A>(block.rows, block.columns, shape_.dim, {gradMixed_.data(), width_, 1},
                         {valuesT_.data() + block.from, columns_}, {gradScores_.data(), block.columns});
         for (int64_t row = 0; row < block.rows; ++row) {
-          const auto [from, to] = seen(block, row);
           const int64_t start = row * block.columns;
-          softmaxRowBackward<A>(&scores_[start], &gradScores_[start], from, to, block.columns, A(shape_.scale));
+          softmaxRowBackward(&scores_[start], &gradScores_[start], seen(block, row), block.columns, A(shape_.scale));
         }
         multiply<true, A>(block.keys, width_, block.rows, transposed(weights), rowsOf(gradMixed_), rowsOf(gradValues_).from(block.from));
         multiply<true, A>(block.keys, width_, block.rows, transposed(gradScores), rowsOf(queries_), rowsOf(gradKeys_).from(block.from));
@@ -212,18 +194,20 @@ class FamilyAttention {
  private:
   Matrix<A> rowsOf(std::vector<A>& rows) const { return {rows.data(), width_}; }
 
-  // For the trunk and the longest run behind it, and as much more as columns are padded by: read, but never seen.
-  void makeRoom(int64_t family) {
+  // For the trunk and the longest run behind it, and as much more as columns are padded by: what stands there reaches only
+  // columns that nothing reads.
+  void makeRoom(int64_t family, std::initializer_list<std::vector<A>*> matrices) {
     int64_t trunk = 0, longest = 0;
     eachRun(family, [&](const Run& run, int64_t before) {
       if (before == 0) trunk = run.length;
       else longest = std::max(longest, run.length);
     });
     columns_ = padded<A>(trunk + longest) + Lanes<A>::count;
-    for (auto* rows : {&keys_, &values_, &keysT_, &valuesT_, &gradKeys_, &gradValues_}) {
-      rows->assign(static_cast<size_t>(columns_ * width_), A(0));
-    }
-    for (auto* scores : {&scores_, &gradScores_}) scores->resize(static_cast<size_t>(queriesAtOnce * columns_));
+    const auto grow = [](std::vector<A>& values, int64_t count) {
+      if (std::ssize(values) < count) values.resize(static_cast<size_t>(count));
+    };
+    for (auto* matrix : matrices) grow(*matrix, columns_ * width_);
+    for (auto* scores : {&scores_, &gradScores_}) grow(*scores, queriesAtOnce * columns_);
   }
 
   // `before`: how many keys of the trunk come first.
@@ -264,8 +248,7 @@ class FamilyAttention {
     multiply<false, A>(block.rows, block.columns, shape_.dim, {queries_.data(), width_, 1}, {keysT_.data() + block.from, columns_},
                     {scores_.data(), block.columns});
     for (int64_t row = 0; row < block.rows; ++row) {
-      const auto [from, to] = seen(block, row);
-      softmaxRow<A>(&scores_[row * block.columns], from, to, block.columns, A(shape_.scale));
+      softmaxRow(&scores_[row * block.columns], seen(block, row), block.columns, A(shape_.scale));
     }
   }
 

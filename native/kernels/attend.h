@@ -12,16 +12,6 @@ namespace understudy {
 
 namespace {
 
-template <typename T>
-Accumulator<T> dot(const T* a, const T* b, int64_t dim) {
-  Lanes<T> sums(Accumulator<T>(0));
-  int64_t i = 0;
-  for (; i + Lanes<T>::count <= dim; i += Lanes<T>::count) sums = sums + Lanes<T>::load(a + i) * Lanes<T>::load(b + i);
-  auto total = sums.sum();
-  for (; i < dim; ++i) total += value(a[i]) * value(b[i]);
-  return total;
-}
-
 // values [count] → e^(values - their largest); their sum, NaN where one is.
 template <typename A>
 A exponentials(A* values, int64_t count) {

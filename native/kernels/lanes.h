@@ -109,6 +109,16 @@ Accumulator<T> value(T x) {
 constexpr int64_t grain = 1 << 14;
 int64_t rowsPerThread(int64_t width) { return std::max<int64_t>(1, grain / std::max<int64_t>(1, width)); }
 
+template <typename T>
+Accumulator<T> dot(const T* a, const T* b, int64_t count) {
+  Lanes<T> sums(Accumulator<T>(0));
+  int64_t i = 0;
+  for (; i + Lanes<T>::count <= count; i += Lanes<T>::count) sums = sums + Lanes<T>::load(a + i) * Lanes<T>::load(b + i);
+  auto total = sums.sum();
+  for (; i < count; ++i) total += value(a[i]) * value(b[i]);
+  return total;
+}
+
 // The keys a query may see: [from, to).
 struct Seen {
   int64_t from, to;

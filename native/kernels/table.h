@@ -1,5 +1,5 @@
 // Kernels of our own as one table of functions per instruction set: vectorized.cpp is compiled once for each, and
-// registration.cpp takes the table that fits the processor. Plain pointers only, so that no inline code of libtorch is
+// arguments.h takes the table that fits the processor. Plain pointers only, so that no inline code of libtorch is
 // compiled for an instruction set the processor may not have.
 #pragma once
 

@@ -10,6 +10,7 @@
 #include "attend.h"
 #include "lanes.h"
 #include "linear.h"
+#include "softmax.h"
 #include "table.h"
 
 namespace understudy {
@@ -197,32 +198,10 @@ Seen seenBy(int64_t row, const Causal& causal) {
 // In place: softmax of scale · scores over the keys that may be seen, 0 for the others.
 template <typename T>
 void causalSoftmax(Causal causal, double factor, void* scores) {
-  using A = Accumulator<T>;
-  const A scale = static_cast<A>(factor);
+  const auto scale = static_cast<Accumulator<T>>(factor);
   at::parallel_for(0, causal.rows, rowsPerThread(causal.keys), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      T* all = static_cast<T*>(scores) + row * causal.keys;
-      const auto [from, to] = seenBy(row, causal);
-      T* seen = all + from;
-      const int64_t count = to - from;
-      const A most = largestOf(seen, count);
-      int64_t i = 0;
-      const Lanes<T> scales(scale), shift(most * scale);
-      Lanes<T> sums(A(0));
-      for (i = 0; i + Lanes<T>::count <= count; i += Lanes<T>::count) {
-        sums = sums + (Lanes<T>::load(seen + i) * scales - shift).exp();
-      }
-      A sum = sums.sum();
-      for (int64_t j = i; j < count; ++j) sum += std::exp((value(seen[j]) - most) * scale);
-      sum += most - most;  // exp_u20 loses NaN
-      const A inverse = A(1) / sum;
-      const Lanes<T> inverses(inverse);
-      for (i = 0; i + Lanes<T>::count <= count; i += Lanes<T>::count) {
-        ((Lanes<T>::load(seen + i) * scales - shift).exp() * inverses).store(seen + i);
-      }
-      for (; i < count; ++i) seen[i] = static_cast<T>(std::exp((value(seen[i]) - most) * scale) * inverse);
-      for (i = 0; i < from; ++i) all[i] = T(0);
-      for (i = to; i < causal.keys; ++i) all[i] = T(0);
+      softmaxRow(static_cast<T*>(scores) + row * causal.keys, seenBy(row, causal), causal.keys, scale);
     }
   });
 }
@@ -230,27 +209,12 @@ void causalSoftmax(Causal causal, double factor, void* scores) {
 // In place: the gradient of the weights becomes that of the scores, scale · w · (g − Σ g · w).
 template <typename T>
 void causalSoftmaxBackward(Causal causal, double factor, const void* weights, void* grads) {
-  using A = Accumulator<T>;
-  const A scale = static_cast<A>(factor);
+  const auto scale = static_cast<Accumulator<T>>(factor);
   at::parallel_for(0, causal.rows, rowsPerThread(causal.keys), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const auto [from, to] = seenBy(row, causal);
-      const T* w = static_cast<const T*>(weights) + row * causal.keys;
-      T* g = static_cast<T*>(grads) + row * causal.keys;
-      Lanes<T> products(A(0));
-      int64_t i = from;
-      for (; i + Lanes<T>::count <= to; i += Lanes<T>::count) {
-        products = products + Lanes<T>::load(w + i) * Lanes<T>::load(g + i);
-      }
-      A dot = products.sum();
-      for (; i < to; ++i) dot += value(w[i]) * value(g[i]);
-      const Lanes<T> dots(dot), scales(scale);
-      for (i = from; i + Lanes<T>::count <= to; i += Lanes<T>::count) {
-        (scales * Lanes<T>::load(w + i) * (Lanes<T>::load(g + i) - dots)).store(g + i);
-      }
-      for (; i < to; ++i) g[i] = static_cast<T>(scale * value(w[i]) * (value(g[i]) - dot));
-      for (i = 0; i < from; ++i) g[i] = T(0);
-      for (i = to; i < causal.keys; ++i) g[i] = T(0);
+      const int64_t start = row * causal.keys;
+      const T* w = static_cast<const T*>(weights) + start;
+      softmaxRowBackward(w, static_cast<T*>(grads) + start, seenBy(row, causal), causal.keys, scale);
     }
   });
 }

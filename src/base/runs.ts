@@ -10,14 +10,15 @@ export function fillRuns<T>(
   limit: number,
 ): T[][] {
   const groups: T[][] = [];
-  let used = Number.POSITIVE_INFINITY;
+  let used = 0;
   for (const item of items) {
-    const behind = groups.at(-1)?.at(-1);
-    if (used + size(item, behind) > limit) {
+    const last = groups.at(-1);
+    const behind = last?.at(-1);
+    if (!last || used + size(item, behind) > limit) {
       groups.push([item]);
       used = size(item, undefined);
     } else {
-      groups.at(-1)?.push(item);
+      last.push(item);
       used += size(item, behind);
     }
   }

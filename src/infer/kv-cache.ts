@@ -8,6 +8,7 @@
  */
 import { type Attention, type AttentionPrefix, hidingWindow, PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
+import { attentionApart } from '../model/family-attention.ts';
 import { fromFloat32, fromIntegers } from '../torch/convert.ts';
 import { attendStep } from '../torch/kernels.ts';
 import { tensorOperator } from '../torch/operator.ts';
@@ -71,7 +72,9 @@ export class KeyValueCache {
 
   /** Attention for prompts laid side by side: the prefix, if any, and prompt i become all that `rows[i]` holds. */
   prefill(rows: readonly number[], lengths: readonly number[], prefix?: AttentionPrefix): Attention {
-    const packed = new PackedAttention(this.#decoder, lengths, prefix);
+    const packed = this.#ownKernels
+      ? attentionApart(this.#decoder, lengths, prefix)
+      : new PackedAttention(this.#decoder, lengths, prefix);
     const before = prefix?.length ?? 0;
     rows.forEach((row, i) => {
       this.#lengths[row] = before + (lengths[i] as number);

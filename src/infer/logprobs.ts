@@ -2,8 +2,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
 import { fillRuns } from '../base/runs.ts';
-import { PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
+import { attentionApart } from '../model/family-attention.ts';
 import { labelPositions, splitByDocument } from '../text/labels.ts';
 import { fromIntegers, toFloat32 } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
@@ -103,7 +103,7 @@ function packLogprobs(
   const { positions, targets } = labelPositions(documents);
   const logprobs = scope(() =>
     noGrad(() => {
-      const attention = new PackedAttention(decoder, lengths, prefix);
+      const attention = attentionApart(decoder, lengths, prefix);
       const ids = fromIntegers(
         documents.flatMap((document) => document.ids),
         [attention.positions.length],

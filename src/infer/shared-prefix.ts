@@ -2,8 +2,10 @@
  * Sequences that begin alike (shown examples, a judge's instructions) have their common beginning computed once: its
  * keys and values in every block, which the rest of each sequence then attends to.
  */
-import { type AttentionPrefix, PackedAttention } from '../model/attention.ts';
+import { fillRuns } from '../base/runs.ts';
+import type { AttentionPrefix } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
+import { attentionApart } from '../model/family-attention.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
 import { clone } from '../torch/ops.ts';
@@ -32,10 +34,14 @@ export interface AlikeGroup {
 }
 
 /**
- * All sequences in groups that save the most tokens (but for one a sequence) when each computes its common beginning once.
- * The last token of a sequence is never shared: what follows it is wanted. What is in no group of two or more is in one group of length 0.
+ * All sequences in groups that save the most tokens (but for one a sequence) when each computes its common beginning once;
+ * or, where a beginning and what follows it must fit into `room` tokens, once for as many as fit (`cutToRoom`). The last token
+ * of a sequence is never shared: what follows it is wanted. What is in no group of two or more is in one group of length 0.
  */
-export function groupsAlike(sequences: readonly (readonly number[])[]): AlikeGroup[] {
+export function groupsAlike(
+  sequences: readonly (readonly number[])[],
+  room: number = Number.POSITIVE_INFINITY,
+): AlikeGroup[] {
   const order = [...sequences.keys()].sort((a, b) => compare(sequences[a] as number[], sequences[b] as number[]));
   const common = order.map((index, i) => {
     const [own, next] = [sequences[index] as number[], sequences[order[i + 1] ?? -1]];
@@ -48,15 +54,16 @@ export function groupsAlike(sequences: readonly (readonly number[])[]): AlikeGro
     let closed = { length: 0, members: [index], saved: 0, groups: [] as AlikeGroup[] };
     const length = common[i] as number;
     const join = (into: (typeof open)[number]) => {
-      into.members.push(...closed.members);
-      into.groups.push(...closed.groups);
+      for (const member of closed.members) into.members.push(member);
+      for (const group of closed.groups) into.groups.push(group);
       into.saved += closed.saved;
     };
     while ((open.at(-1)?.length ?? -1) > length) {
       const interval = open.pop() as (typeof open)[number];
       join(interval);
-      const whole = worthSharing(interval.length) ? (interval.members.length - 1) * interval.length : 0;
       const { members } = interval;
+      const times = worthSharing(interval.length) ? cutToRoom(interval, sequences, room).length : members.length;
+      const whole = (members.length - times) * interval.length;
       closed =
         whole > interval.saved
           ? { length: 0, members, saved: whole, groups: [{ members, length: interval.length }] }
@@ -70,6 +77,16 @@ export function groupsAlike(sequences: readonly (readonly number[])[]): AlikeGro
   const grouped = new Set(groups.flatMap(({ members }) => members));
   const alone = order.filter((index) => !grouped.has(index));
   return alone.length > 0 ? [...groups, { members: alone, length: 0 }] : groups;
+}
+
+/** A group in parts of which each, with the beginning once, has at most `room` tokens; a sequence that has more stands alone. */
+export function cutToRoom(
+  { members, length }: AlikeGroup,
+  sequences: readonly (readonly number[])[],
+  room: number,
+): AlikeGroup[] {
+  const own = (member: number) => (sequences[member] as readonly number[]).length - length;
+  return fillRuns(members, own, room - length).map((run) => ({ members: run, length }));
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {
@@ -86,7 +103,7 @@ export function computePrefix(decoder: Decoder, tokens: readonly number[], lengt
   const layers: { key: Tensor; value: Tensor }[] = [];
   scope(() =>
     noGrad(() => {
-      const packed = new PackedAttention(decoder, [length]);
+      const packed = attentionApart(decoder, [length]);
       decoder.hidden(fromIntegers(tokens.slice(0, length), [length]), {
         positions: packed.positions,
         rotation: packed.rotation,

@@ -7,7 +7,8 @@
 import type { LabelPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { crossEntropyInto, rmsNormBackwardInto, rmsNormForward, transposeInto } from '../torch/kernels.ts';
-import { full, indexCopyInto, indexSelect, mmInto, narrow, transpose, zeros, zerosLike } from '../torch/ops.ts';
+import { full, indexCopyInto, indexSelect, narrow, transpose, zeros, zerosLike } from '../torch/ops.ts';
+import { mmInto, wantsRowsAdjacent } from '../torch/products.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 
 /**
@@ -62,9 +63,9 @@ export function fusedCausalLoss(
   });
 }
 
-/** In bf16 laid out anew, which oneDNN's products want; fp32 products take it as it is. */
+/** Laid out anew where products want it. */
 export function transposed(logits: Tensor, room: number, take: Take): Tensor {
-  if (logits.dtype !== 'bfloat16') return transpose(logits, 0, 1);
+  if (!wantsRowsAdjacent(logits)) return transpose(logits, 0, 1);
   const [rows, columns] = logits.shape as [number, number];
   const out = take('logits transposed', [columns, rows], room);
   transposeInto(out, logits);

@@ -7,18 +7,8 @@ import { invariant } from '../base/errors.ts';
 import type { LabelPositions } from '../text/labels.ts';
 import { fromFloat32, fromIntegers, toFloat64 } from '../torch/convert.ts';
 import { crossEntropyInto, rmsNormBackwardInto, rmsNormForward, tokenLogprobs } from '../torch/kernels.ts';
-import {
-  indexAddInto,
-  indexSelect,
-  matmul,
-  mmInto,
-  mulScalar,
-  narrow,
-  toDtype,
-  transpose,
-  zeros,
-  zerosLike,
-} from '../torch/ops.ts';
+import { indexAddInto, indexSelect, mulScalar, narrow, toDtype, transpose, zeros, zerosLike } from '../torch/ops.ts';
+import { mm, mmInto } from '../torch/products.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
 import { type Take, transposed } from './fused-causal.ts';
 import type { Derivatives, Objective, Outputs, Readings } from './objective.ts';
@@ -154,12 +144,12 @@ function openValues(
   // In fp32 whatever the compute type: rewards are compared by differences smaller than bf16 has.
   const [seen, weight] = [toDtype(normed, rstd.dtype), toDtype(scalar, rstd.dtype)];
   return {
-    values: toFloat64(matmul(seen, transpose(weight, 0, 1))),
+    values: toFloat64(mm(seen, transpose(weight, 0, 1))),
     backward(gradHidden, derivatives, { addScalar }) {
       const derivative = Float32Array.from(derivatives.values ?? new Float64Array(count));
       const gradValues = toDtype(fromFloat32(derivative, [count, 1]), rstd.dtype);
-      addScalar?.(matmul(transpose(gradValues, 0, 1), seen));
-      const gradNormed = toDtype(matmul(gradValues, weight), normed.dtype);
+      addScalar?.(mm(transpose(gradValues, 0, 1), seen));
+      const gradNormed = toDtype(mm(gradValues, weight), normed.dtype);
       return backThroughNorm(gradHidden, gradNormed, { rows, at, rstd }, norm);
     },
   };

@@ -4,9 +4,9 @@
  * and gives a row the same bits in whatever company; more rows by libtorch's products, on weights made whole for them.
  */
 import { linearOfFewRows } from '../torch/kernels.ts';
-import { computesInBf16 } from '../torch/machine.ts';
 import { tensorOperator } from '../torch/operator.ts';
-import { add, mulScalar } from '../torch/ops.ts';
+import { add, mulScalar, transpose } from '../torch/ops.ts';
+import { isEmulated, mm } from '../torch/products.ts';
 import type { Tensor } from '../torch/tensor.ts';
 import { type DropMask, droppedByOperators } from './adapter-dropout.ts';
 import type { Adapter } from './lora.ts';
@@ -49,14 +49,13 @@ function product(x: Tensor, weight: StoredWeight): Tensor {
   if (x.size(0) <= fewRows && ownKernelFits(x, weight)) {
     return linearOfFewRows(x, weight.numbers, weight.scales ?? null);
   }
+  if (!weight.scales && isEmulated(weight.numbers) && x.dtype !== 'float64')
+    return mm(x, transpose(weight.numbers, 0, 1));
   return linear(x, wholeWeight(weight, x.dtype), null);
 }
 
 /** Whole bf16 weights are left to libtorch where the processor multiplies them itself. */
 function ownKernelFits(x: Tensor, { numbers }: StoredWeight): boolean {
   if (x.dtype === 'float32') return numbers.dtype !== 'float64' && numbers.dtype !== 'float16';
-  return x.dtype === 'bfloat16' && (numbers.dtype !== 'bfloat16' || !bf16IsNative());
+  return x.dtype === 'bfloat16' && (numbers.dtype !== 'bfloat16' || isEmulated(numbers));
 }
-
-let native: boolean | undefined;
-const bf16IsNative = (): boolean => (native ??= computesInBf16());

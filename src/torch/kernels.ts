@@ -56,6 +56,17 @@ export const dropInto = plainOperator<undefined, [Tensor, Tensor, number, number
  */
 export const linearOfFewRows = tensorOperator<[Tensor, Tensor, Tensor | null]>('understudy::linear');
 /**
+ * Products of matrices of which one may be bf16 and the other float32, whose rows or columns are adjacent: added in float32,
+ * rounded once, into a's dtype. On processors that do not multiply bf16 (products.ts).
+ */
+export const mmWidened = tensorOperator<[Tensor, Tensor]>('understudy::mm_widened');
+/** The same for every matrix of a batch: [batch, rows, inner] · [batch, inner, columns]. */
+export const bmmWidened = tensorOperator<[Tensor, Tensor]>('understudy::bmm_widened');
+/** out = addend ([rows, columns], which may be out, or [columns]; null: none) + scale · a · b */
+export const mmWidenedInto = plainOperator<undefined, [Tensor, Tensor | null, Tensor, Tensor, number]>(
+  'understudy::mm_widened_',
+);
+/**
  * Attention of one token more a row: query [rows, heads, dim] → [rows, heads, dim]. Key and value [rows, keyValueHeads, dim]
  * are written into their caches [rows, keyValueHeads, capacity, dim] behind the tokens each row holds, int64 [rows]; then
  * scale and window.

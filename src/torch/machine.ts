@@ -28,7 +28,7 @@ export function openDevice(wanted: string): string {
 /** NVIDIA's Ampere, the first generation with bf16 products. */
 const bf16Capability = 8;
 
-/** Whether the device multiplies bf16 matrices itself; elsewhere bf16 is emulated and slower than fp32. */
+/** Whether the device multiplies bf16 matrices itself; elsewhere libtorch emulates bf16, many times slower than fp32. */
 export function computesInBf16(): boolean {
   const found = gpu();
   if (found) return found.capability >= bf16Capability;

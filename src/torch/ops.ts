@@ -1,5 +1,5 @@
 /** Typed wrappers of the operators in use, named as libtorch names them. Semantics: https://docs.pytorch.org/docs. */
-import { inPlaceOperator, intoOperator, plainOperator, tensorOperator, tensorsOperator } from './operator.ts';
+import { inPlaceOperator, plainOperator, tensorOperator, tensorsOperator } from './operator.ts';
 import type { Dtype, Tensor } from './tensor.ts';
 
 type Shape = readonly number[];
@@ -59,7 +59,6 @@ export const logsumexp = tensorOperator<[Tensor, Shape, boolean]>('aten::logsume
 
 // Layers
 export const matmul = tensorOperator<[Tensor, Tensor]>('aten::matmul');
-export const bmm = tensorOperator<[Tensor, Tensor]>('aten::bmm');
 export const linear = tensorOperator<[Tensor, Tensor]>('aten::linear');
 export const rmsNorm = tensorOperator<[Tensor, Shape, Tensor, number]>('aten::rms_norm');
 /** query, key, value [batch, heads, seq, dim]; mask; dropout; causal. */
@@ -68,13 +67,6 @@ export const scaledDotProductAttention = tensorOperator<[Tensor, Tensor, Tensor,
 );
 /** reduction: 0 none, 1 mean, 2 sum. */
 export const crossEntropy = tensorOperator<[Tensor, Tensor, null, number]>('aten::cross_entropy_loss');
-
-// Into memory that is there: the result comes first
-export const mmInto = intoOperator<[Tensor, Tensor]>('aten::mm.out');
-const addmmOut = intoOperator<[Tensor, Tensor, Tensor, number, number]>('aten::addmm.out');
-/** addend ([rows, columns], or [columns] for every row; `out` itself, to add to it) + scale · a · b */
-export const addmmInto = (out: Tensor, addend: Tensor, a: Tensor, b: Tensor, scale = 1): Tensor =>
-  addmmOut(out, addend, a, b, 1, scale);
 
 // In place
 export const copyInto = inPlaceOperator<[Tensor, Tensor]>('aten::copy_');

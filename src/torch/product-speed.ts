@@ -1,6 +1,7 @@
 /** How fast this machine multiplies matrices: what an estimate of training time can rest on. */
 import { elapsedMs, gpu } from './machine.ts';
-import { mmInto, zeros } from './ops.ts';
+import { zeros } from './ops.ts';
+import { mmInto } from './products.ts';
 import { type Dtype, scope, type Tensor } from './tensor.ts';
 
 /** Enough to keep the processor busy; a GPU has a hundred times as many lanes. */

@@ -8,64 +8,21 @@
  * Legend: tokens = rows of the pack; queries, keys = those of one chunk; group = query heads per key/value head;
  * qkv [tokens, (heads + 2 · keyValueHeads) · dim] holds rotated queries, rotated keys, values side by side.
  */
-import { fromIntegers } from '../torch/convert.ts';
+import { type AttentionRows, type Family, familyRows } from '../model/family-attention.ts';
 import {
   attendRunsBackwardInto,
   attendRunsInto,
   causalSoftmaxBackwardInto,
   causalSoftmaxInto,
 } from '../torch/kernels.ts';
-import {
-  addInto,
-  bmm,
-  cat,
-  copyInto,
-  narrow,
-  permute,
-  reshape,
-  toDtype,
-  transpose,
-  view,
-  zeros,
-} from '../torch/ops.ts';
+import { addInto, cat, copyInto, narrow, permute, reshape, toDtype, transpose, view, zeros } from '../torch/ops.ts';
+import { bmm } from '../torch/products.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
-import { type Family, familyRows } from './pack-layout.ts';
 
 export interface HeadShape {
   readonly numHeads: number;
   readonly numKeyValueHeads: number;
   readonly headDim: number;
-}
-
-/** Rows of the largest family that is short. */
-export const shortRows = 512;
-
-/** Who of a pack's rows belongs together, as attention takes it. */
-export interface AttentionRows {
-  /** Of short families, as the kernel wants them. */
-  readonly runs: Tensor | undefined;
-  readonly long: readonly { readonly start: number; readonly family: Family }[];
-}
-
-/** Of families side by side. */
-export function attentionRows(families: readonly Family[]): AttentionRows {
-  const runs: number[] = [];
-  const long: { start: number; family: Family }[] = [];
-  let start = 0;
-  for (const family of families) {
-    const { trunk, branches } = family;
-    if (familyRows(family) > shortRows) {
-      long.push({ start, family });
-    } else {
-      let row = start;
-      for (const [i, length] of [trunk, ...branches].entries()) {
-        if (length > 0) runs.push(row, length, Number(i === 0));
-        row += length;
-      }
-    }
-    start += familyRows(family);
-  }
-  return { runs: runs.length === 0 ? undefined : fromIntegers(runs, [runs.length / 3, 3]), long };
 }
 
 /** Queries at once: enough for the products to be efficient, few enough for scores of long documents to stay small. */

@@ -7,6 +7,7 @@
  * Legend: tokens = rows of the pack; hidden; intermediate; queries = heads · dim, keys = keyValueHeads · dim.
  */
 import type { ModelConfig } from '../model/config.ts';
+import type { AttentionRows } from '../model/family-attention.ts';
 import type { Rotation } from '../model/rotary.ts';
 import {
   rmsNormBackwardInto,
@@ -16,10 +17,11 @@ import {
   swigluInto,
   transposeInto,
 } from '../torch/kernels.ts';
-import { addmmInto, copyInto, mmInto, narrow, sumOver, transpose, view, zeros, zerosLike } from '../torch/ops.ts';
+import { copyInto, narrow, sumOver, transpose, view, zeros, zerosLike } from '../torch/ops.ts';
+import { addmmInto, mmInto, wantsRowsAdjacent } from '../torch/products.ts';
 import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import type { Buffers } from './buffers.ts';
-import { type AttentionRows, attendBackwardInto, attendInto } from './fused-attention.ts';
+import { attendBackwardInto, attendInto } from './fused-attention.ts';
 import {
   addAdapterGradients,
   addAdapters,
@@ -240,9 +242,9 @@ export class FusedBlock {
     if (!this.#frozen) gradients.add(name, gradient);
   }
 
-  /** [columns, rows]: in bf16 laid out anew, which oneDNN's products want; fp32 products take it as it is. */
+  /** [columns, rows]: laid out anew where products want it. */
   #transposed(x: Tensor): Tensor {
-    if (x.dtype !== 'bfloat16') return transpose(x, 0, 1);
+    if (!wantsRowsAdjacent(x)) return transpose(x, 0, 1);
     const [tokens, width] = x.shape as [number, number];
     const { queryKeyValue, output, gateUp, down } = this.#layer;
     const widest = Math.max(...[queryKeyValue, output, gateUp, down].map(({ weight }) => weight.size(0)));

@@ -3,11 +3,13 @@
  * The arithmetic is autograd-executor.ts's, to which the tests hold it.
  */
 import type { Pack } from '../data/pack.ts';
+import { documentsApart, documentsShared, type PackRows } from '../infer/pack-layout.ts';
 import { fusedCausalLoss, type Take } from '../loss/fused-causal.ts';
 import { fusedObjective, type HeadGradients, type OutputHeads, readOutputs } from '../loss/fused-objective.ts';
 import type { Objective, Outputs, Readings } from '../loss/objective.ts';
 import type { AdapterDropout } from '../model/adapter-dropout.ts';
 import type { Decoder } from '../model/decoder.ts';
+import { attentionRows } from '../model/family-attention.ts';
 import type { Rotation } from '../model/rotary.ts';
 import { labelPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
@@ -16,12 +18,10 @@ import { addInto, copyInto, indexAddInto, toDtype, zeroInto, zeros } from '../to
 import { scope, type Tensor } from '../torch/tensor.ts';
 import { Buffers } from './buffers.ts';
 import type { Executor, ExecutorOptions, LargestPack, OnReady, ReadOptions } from './executor.ts';
-import { attentionRows } from './fused-attention.ts';
 import { FusedBlock, type PackLayout } from './fused-block.ts';
 import type { Dropping } from './fused-linear.ts';
 import { fuseWeights } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
-import { documentsApart, documentsShared, type PackRows } from './pack-layout.ts';
 
 export class FusedExecutor implements Executor {
   readonly decoder: Decoder;

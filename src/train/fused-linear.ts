@@ -6,7 +6,8 @@
  */
 import { type AdapterDropout, type DropMask, dropInto, dropMask } from '../model/adapter-dropout.ts';
 import { adapterParameters } from '../model/lora.ts';
-import { addInto, addmmInto, matmul, mmInto, mulScalar, narrow, transpose } from '../torch/ops.ts';
+import { addInto, mulScalar, narrow, transpose } from '../torch/ops.ts';
+import { addmmInto, mm, mmInto } from '../torch/products.ts';
 import type { Tensor } from '../torch/tensor.ts';
 import type { FusedLinear } from './fused-weights.ts';
 import type { Gradients } from './gradients.ts';
@@ -30,7 +31,7 @@ export function addAdapters(out: Tensor, x: Tensor, { slices }: FusedLinear, dro
   for (const { adapter, name, from, rows } of slices) {
     if (!adapter) continue;
     const mask = dropping && dropMask(dropping.dropout, name);
-    const low = matmul(seenOf(x, mask, dropping), transpose(adapter.down, 0, 1)); // [tokens, rank]
+    const low = mm(seenOf(x, mask, dropping), transpose(adapter.down, 0, 1)); // [tokens, rank]
     const part = narrow(out, 1, from, rows);
     addmmInto(part, part, low, transpose(adapter.up, 0, 1), scaleOf(adapter, mask));
   }
@@ -57,9 +58,9 @@ export function applyBackward(
   return slices.map(({ adapter, name, from, rows }) => {
     if (!adapter) return undefined;
     const mask = dropping && dropMask(dropping.dropout, name);
-    const gradLow = mulScalar(matmul(narrow(gradOut, 1, from, rows), adapter.up), scaleOf(adapter, mask));
+    const gradLow = mulScalar(mm(narrow(gradOut, 1, from, rows), adapter.up), scaleOf(adapter, mask));
     if (mask) {
-      const gradSeen = matmul(gradLow, adapter.down);
+      const gradSeen = mm(gradLow, adapter.down);
       addInto(gradX, dropInto(gradSeen, gradSeen, mask));
     } else {
       addmmInto(gradX, gradX, gradLow, adapter.down);
@@ -80,9 +81,9 @@ export function addAdapterGradients(
     const mask = dropping && dropMask(dropping.dropout, name);
     const scale = scaleOf(adapter, mask);
     const seen = seenOf(x, mask, dropping);
-    const low = matmul(seen, transpose(adapter.down, 0, 1)); // [tokens, rank]
-    const gradUp = matmul(transpose(narrow(gradOut, 1, from, rows), 0, 1), low);
-    const scaled = { down: matmul(transpose(gradLow, 0, 1), seen), up: mulScalar(gradUp, scale), scale };
+    const low = mm(seen, transpose(adapter.down, 0, 1)); // [tokens, rank]
+    const gradUp = mm(transpose(narrow(gradOut, 1, from, rows), 0, 1), low);
+    const scaled = { down: mm(transpose(gradLow, 0, 1), seen), up: mulScalar(gradUp, scale), scale };
     for (const [parameter, gradient] of adapterParameters(new Map([[name, scaled]]))) {
       gradients.add(parameter, gradient);
     }

@@ -61,7 +61,7 @@ export interface FusedWeights {
 }
 
 /** Whether fused blocks compute this model. Biases after attention and in the MLP are rare: autograd does those. */
-export const canFuse = ({ config, dtype }: Decoder): boolean =>
+export const canFuse = ({ config, dtype }: Pick<Decoder, 'config' | 'dtype'>): boolean =>
   config.architecture === 'llama' && !config.biases.output && !config.biases.mlp && dtype !== 'float16';
 
 /** Takes the decoder's parameters over: those that come to lie elsewhere are released. */

@@ -7,10 +7,10 @@
  * Legend: tokens = of the largest pack; b = bytes of the compute type; queries = heads · dim, keys = keyValueHeads · dim.
  */
 import type { ModelConfig } from '../model/config.ts';
-import { type Decoder, parameterShapes } from '../model/decoder.ts';
+import { parameterShapes } from '../model/decoder.ts';
+import { shortRows } from '../model/family-attention.ts';
 import { adapterTargets } from '../model/lora.ts';
 import { bytesPerElement, type Dtype } from '../torch/tensor.ts';
-import { shortRows } from './fused-attention.ts';
 import { canFuse } from './fused-weights.ts';
 
 export interface MemorySettings {
@@ -151,7 +151,7 @@ function countElements(config: ModelConfig, { lora }: MemorySettings): Counts {
 }
 
 const isFused = ({ config, settings, device }: Case): boolean =>
-  device === 'cpu' && canFuse({ config, dtype: settings.dtype } as Decoder);
+  device === 'cpu' && canFuse({ config, dtype: settings.dtype });
 const headElements = ({ config }: Case): number => config.vocabSize * config.hiddenSize;
 
 /**
@@ -234,8 +234,8 @@ const drops = ({ settings }: Case): boolean => (settings.lora?.dropout ?? 0) > 0
 /**
  * Fused: buffers; two norms' outputs; what adapters add to each product, and its gradient, and, with dropout, what one of
  * them sees; of attention in long documents, scores and their gradients [heads, 256 queries, keys] (fused-attention.ts),
- * copies of the heads, fp32 sums; in short ones, next to nothing. By operators: one block's tensors, of which adapters make three more for each product, and dropout two of
- * 32 bits for one of its masks.
+ * copies of the heads, fp32 sums; in short ones, next to nothing; in bf16, pieces of a product in fp32. By operators: one
+ * block's tensors, of which adapters make three more for each product, and dropout two of 32 bits for one of its masks.
  */
 function scratchBytes(c: Case): number {
   const { config, counts, settings, b, queries, keys } = c;
@@ -251,7 +251,17 @@ function scratchBytes(c: Case): number {
   const adapters = settings.lora ? Math.max(2 * counts.adapted.out, counts.adapted.in) : 0;
   const seen = drops(c) ? counts.adapted.widest : 0;
   const wide = tokens * (2 * config.hiddenSize + adapters + seen);
-  return sum(fusedBuffers(c).scratch) + b * wide + attention;
+  return sum(fusedBuffers(c).scratch) + b * wide + attention + (b === 4 ? 0 : widenedBytes(c));
+}
+
+/**
+ * In fp32, of a product of bf16 matrices: up to 4,096 rows of 2,048 numbers of its left factor, 1,024 columns of its right
+ * one, and their sums (native/kernels/products.cpp). On processors that multiply bf16 themselves: nothing, but it is little.
+ */
+function widenedBytes({ config, sizes }: Case): number {
+  const widest = Math.max(sizes.tokens, config.intermediateSize * 2);
+  const [rows, inner] = [Math.min(4096, widest), Math.min(2048, widest)];
+  return 4 * (rows * inner + inner * 1024 + rows * 1024);
 }
 
 /**

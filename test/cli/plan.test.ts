@@ -31,7 +31,7 @@ function describedModel(name: string, more: Record<string, unknown>): string {
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...file, head_dim: undefined, ...more }));
   return folder;
 }
-const sevenBillion = describedModel('seven', {
+const ofSevenBillion = {
   hidden_size: 4096,
   intermediate_size: 11_008,
   num_hidden_layers: 32,
@@ -40,7 +40,8 @@ const sevenBillion = describedModel('seven', {
   vocab_size: 32_000,
   max_position_embeddings: 4096,
   tie_word_embeddings: false,
-});
+};
+const sevenBillion = describedModel('seven', ofSevenBillion);
 
 /** Words alone: where libtorch would be, there is nothing. */
 const wordsOnly = { env: { UNDERSTUDY_HOME: join(scratch, 'nowhere') } };
@@ -190,7 +191,11 @@ describe('the nearest settings that fit', () => {
   const nearest = (availableBytes: number, changes: Changes = {}, computesInBf16 = false) =>
     planTrain({ ...config, ...changes }, on(availableBytes, computesInBf16)).nearest?.flags;
 
-  it('come in order: recomputing, smaller packs, steps inside the backward, adapters', () => {
+  /** Of everything that comes before steps inside the backward. */
+  const leastRounded = () =>
+    Math.min(...[4096, 2048, 1024].map((packTokens) => peakOf({ recompute: 'always', dtype: 'bfloat16', packTokens })));
+
+  it('come in order: recomputing, smaller packs, bf16, steps inside the backward, adapters', () => {
     expect(planTrain(config, on(1e15, false))).toMatchObject({ fits: true, nearest: null });
     expect(nearest(peakOf({ recompute: 'always' }))).toEqual(['--recompute always']);
     const halved = peakOf({ recompute: 'always', packTokens: 2048 });
@@ -198,14 +203,19 @@ describe('the nearest settings that fit', () => {
     // No further than the longest document, which may have 1,024 tokens.
     const quartered = peakOf({ recompute: 'always', packTokens: 1024 });
     expect(nearest(quartered)).toEqual(['--recompute always', '--pack-tokens 1024']);
-    expect(nearest(quartered - 1)).toEqual(['--step-in-backward', '--clip block']);
+    expect(nearest(quartered - 1)).toEqual(['--dtype bfloat16']);
+    const rounded = leastRounded();
+    expect(nearest(rounded - 1)).toEqual(['--recompute always', '--step-in-backward', '--clip block']);
     // Several packs a step cannot be stepped inside the backward.
-    expect(nearest(quartered - 1, { batchTokens: 8192 })).toEqual(['--lora-rank 8']);
+    expect(nearest(rounded - 1, { batchTokens: 8192 })).toEqual(['--lora-rank 8']);
     expect(nearest(peakOf({ lora }) - 1)).toEqual(['--recompute always', '--lora-rank 8']);
+    // Beside adapters, weights as they are stored: 7B on a laptop.
+    const stored = describedModel('seven-bf16', { ...ofSevenBillion, dtype: 'bfloat16' });
+    expect(nearest(28e9, { model: stored })).toEqual(['--recompute always', '--dtype bfloat16', '--lora-rank 8']);
     expect(nearest(1e9)).toBeUndefined();
   });
 
-  it('have bf16 among them where the machine computes in it', () => {
+  it('have bf16 among them where it costs no time: in hardware, or in fused blocks', () => {
     const thin = { intermediate_size: 4096, num_hidden_layers: 16, vocab_size: 32_000, max_position_embeddings: 4096 };
     // Wide batches over a small model, and documents as long as packs.
     const model = describedModel('thin', {
@@ -218,15 +228,25 @@ describe('the nearest settings that fit', () => {
     const rounded = peakOf({ ...changes, recompute: 'always', dtype: 'bfloat16' });
     expect(rounded).toBeLessThan(peakOf({ ...changes, recompute: 'always' }));
     expect(nearest(rounded, changes, true)).toEqual(['--recompute always', '--dtype bfloat16']);
-    expect(nearest(rounded, changes, false)).toEqual(['--recompute always', '--lora-rank 8']);
+    expect(nearest(rounded, changes, false)).toEqual(['--recompute always', '--dtype bfloat16']);
+    const byOperators = describedModel('biased', {
+      hidden_size: 1024,
+      num_attention_heads: 16,
+      num_key_value_heads: 16,
+      mlp_bias: true,
+      ...thin,
+    });
+    expect(nearest(rounded, { ...changes, model: byOperators })?.join(' ')).not.toContain('bfloat16');
   });
 
   it('are named as flags, or as settings of a section of a file', () => {
-    const target = on(peakOf({ recompute: 'always', packTokens: 1024 }) - 1, false);
+    const target = on(leastRounded() - 1, false);
     const hintOf = (changes: Changes, ...spelling: [] | [ReturnType<typeof inSection>]) =>
       shortage(planTrain({ ...config, ...changes }, target), ...spelling)?.hint.replace(/with .* GB: /, '');
-    expect(hintOf({})).toBe('the nearest that fits, --step-in-backward --clip block');
-    expect(hintOf({}, inSection('sft'))).toBe('the nearest that fits, stepInBackward: true, clip: block under sft');
+    expect(hintOf({})).toBe('the nearest that fits, --recompute always --step-in-backward --clip block');
+    expect(hintOf({}, inSection('sft'))).toBe(
+      'the nearest that fits, recompute: always, stepInBackward: true, clip: block under sft',
+    );
     const several: Changes = { batchTokens: 8192 };
     expect(hintOf(several, inSection('sft'))).toBe('the nearest that fits, loraRank: 8 under sft');
     const given = { model: 'm', stepInBackward: true, clip: 'block', loraRank: 8 };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { rewardsOf } from '../../src/infer/rewards.ts';
 import { PackedAttention } from '../../src/model/attention.ts';
 import type { Decoder } from '../../src/model/decoder.ts';
@@ -57,6 +57,25 @@ describe.each(['llama-tied', 'llama3-untied', 'qwen2', 'qwen3', 'mistral', 'opt'
     expect(furthest(alone, rewards)).toBeLessThan(1e-4);
   });
 
+  it('of answers to one prompt come from computing the prompt once', async () => {
+    const { vocabSize, maxPositions } = decoder.config;
+    const token = (seed: number, i: number) => 3 + ((seed * 31 + i * 37) % (vocabSize - 3));
+    const tokens = (seed: number, length: number) => Array.from({ length }, (_, i) => token(seed, i));
+    const prompts = [0, 1].map((prompt) => tokens(prompt, 40));
+    const answers = Array.from({ length: 24 }, (_, i) =>
+      tokens(100 + i, Math.min(maxPositions - 40, 1 + ((i * 13) % 70))),
+    );
+    const all = answers.map((answer, i) => ({ ids: [...prompts[i % 2]!, ...answer] }));
+    const hidden = vi.spyOn(decoder, 'hidden');
+    const rewards = await rewardsOf(decoder, all);
+    const rows = hidden.mock.calls.reduce((sum, [, { positions }]) => sum + positions.length, 0);
+    hidden.mockRestore();
+    const own = answers.reduce((sum, { length }) => sum + length, 0);
+    expect(rows - own).toBeLessThan(10 * 40); // families of at most 512 rows each; 24 prompts where none is shared
+    const byHand = all.map(({ ids }) => rewardAt(decoder, ids, ids.length - 1));
+    expect(furthest(rewards, byHand)).toBeLessThan(1e-4);
+  });
+
   it('are those that are read before the padding', async () => {
     const all = documents();
     const rewards = await rewardsOf(decoder, all);
@@ -74,7 +93,7 @@ describe('rewardsOf', () => {
     }));
     const done: number[] = [];
     const rewards = await rewardsOf(decoder, documents, { onProgress: (count) => done.push(count) });
-    expect(done).toEqual([2, 3, 4, 5]); // 2,000 tokens, then 100 by itself, for 2,048 fill a pack
+    expect(done).toEqual([2, 4, 5]); // both short ones, then 2,000 tokens, then 2,048
     const byHand = documents.map(({ ids }) => rewardAt(decoder, ids, ids.length - 1));
     expect(furthest(rewards, byHand)).toBeLessThan(1e-4);
 

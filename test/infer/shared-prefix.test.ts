@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Rng } from '../../src/base/rng.ts';
-import { commonLength, groupsAlike, worthSharing } from '../../src/infer/shared-prefix.ts';
+import { commonLength, cutToRoom, groupsAlike, worthSharing } from '../../src/infer/shared-prefix.ts';
 
 /** Every letter 20 tokens: two are worth sharing, one is not. */
 const spelt = (word: string): number[] =>
@@ -36,6 +36,33 @@ describe('groups that begin alike', () => {
 
   it('computes a prompt that is asked several times once, but for its last token', () => {
     expect(groupsAlike(['abc', 'abc', 'abc'].map(spelt))).toEqual([{ members: [0, 1, 2], length: 59 }]);
+  });
+
+  it('shares what is common to fewer where the room is too small for what is common to all', () => {
+    const tokens = (seed: number, length: number) => Array.from({ length }, (_, i) => 1000 * seed + i);
+    const system = tokens(1, 100);
+    const sequences = Array.from({ length: 40 }, (_, i) => [
+      ...system,
+      ...tokens(2 + (i >> 1), 60), // of two answers each
+      ...tokens(100 + i, 150),
+    ]);
+    const saved = (room?: number) =>
+      sum(
+        groupsAlike(sequences, room).map((group) => {
+          const parts =
+            group.length === 0 ? group.members.length : cutToRoom(group, sequences, room ?? Infinity).length;
+          return (group.members.length - parts) * group.length;
+        }),
+      );
+    expect(saved()).toBe(39 * 100);
+    // One of 512 holds a single answer behind 100 tokens and 210 of its own, or two behind 160 and 150.
+    expect(saved(512)).toBe(20 * 160);
+    expect(saved(250)).toBe(0);
+  });
+
+  it('takes lists as long as a data set', () => {
+    const sequences = Array.from({ length: 150_000 }, (_, i) => [...new Array<number>(40).fill(7), i, 1]);
+    expect(groupsAlike(sequences)).toMatchObject([{ length: 40 }]);
   });
 
   it('has nothing to share among none, one, short ones and empty ones', () => {

@@ -85,6 +85,29 @@ const project = (parameters: ReadonlyMap<string, Tensor>, x: Tensor): Tensor =>
   });
 
 describe('a quantized linear layer', () => {
+  it.each(['float32', 'bfloat16', 'float64'] as const)(
+    'stored in bf16 is multiplied, by few rows and many, in %s',
+    (dtype) => {
+      const parameters = quantizeParameters(made(matrix(24, 64, 'stored')), noHead, 'bf16');
+      const weight = Array.from(toFloat32(parameters.get(`${layer}.weight`)!));
+      for (const rows of [3, 70]) {
+        scope(() => {
+          const x = toDtype(fromFloat32(matrix(rows, 64, 'x').flat(), [rows, 64]), dtype);
+          const y = toFloat32(project(parameters, x));
+          const values = toFloat32(x);
+          const expected = Array.from({ length: rows * 24 }, (_, at) => {
+            const [row, out] = [Math.floor(at / 24), at % 24];
+            return Array.from({ length: 64 }, (_, i) => values[row * 64 + i]! * weight[out * 64 + i]!).reduce(
+              (a, b) => a + b,
+            );
+          });
+          expect(largestDifference(y, expected)).toBeLessThan(dtype === 'bfloat16' ? 0.05 : 1e-5);
+        });
+      }
+      releaseAll(parameters);
+    },
+  );
+
   it('in 8 bits is whole numbers with a scale for each output', () => {
     const row = Array.from({ length: 16 }, (_, i) => i * 2 - 20.6); // −20.6 to 9.4
     const parameters = quantizeParameters(made([row.map((w) => w * 127), new Array(16).fill(0)]), noHead, 'int8');

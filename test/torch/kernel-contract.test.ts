@@ -94,6 +94,37 @@ it.each(dtypes)('carries NaN on, and infinity as softmax means it, %s', (dtype) 
   });
 });
 
+it.each(dtypes)('attention keeps NaN within its family, whatever its memory held before, %s', (dtype) => {
+  scope(() => {
+    // On one thread each piece of work takes the memory of the one before, here of a larger family with NaN.
+    const { threads } = machine();
+    addon().setThreads(1);
+    try {
+      const [heads, keyValueHeads, dim] = [4, 2, 5];
+      const table = fromIntegers([0, 70, 1, 70, 33, 0, 103, 20, 1, 123, 9, 0], [4, 3]);
+      const packed = random([132, (heads + 2 * keyValueHeads) * dim], dtype, 'packed');
+      const gradOut = random([132, heads * dim], dtype, 'gradient');
+      const behind = (x: Tensor) => ops.contiguous(ops.narrow(x, 0, 103, 29));
+      const computed = (input: Tensor, gradient: Tensor) => {
+        const out = ops.zeros([132, heads * dim], dtype);
+        kernels.attendRunsInto(out, input, table, heads, keyValueHeads, 0.3);
+        const grad = ops.zerosLike(input);
+        kernels.attendRunsBackwardInto(grad, gradient, input, table, heads, keyValueHeads, 0.3);
+        return [out, grad].map((x) => toBytes(behind(x)));
+      };
+      const clean = computed(packed, gradOut);
+      const poisoned = [packed, gradOut].map((x) =>
+        ops.cat([ops.fullLike(ops.narrow(x, 0, 0, 103), Number.NaN), ops.narrow(x, 0, 103, 29)], 0),
+      ) as [Tensor, Tensor];
+      computed(...poisoned).forEach((bytes, i) => {
+        expect(Buffer.compare(bytes, clean[i]!)).toBe(0);
+      });
+    } finally {
+      addon().setThreads(threads);
+    }
+  });
+});
+
 const floats = (...shape: number[]) => random(shape, 'float32');
 const doubles = (...shape: number[]) => random(shape, 'float64');
 const halves = (...shape: number[]) => random(shape, 'bfloat16');
@@ -290,6 +321,23 @@ const refusals: Readonly<Record<string, readonly (readonly [says: string, call: 
     ['4 bits go by 32 inputs', () => linearOfFewRows(floats(3, 48), ops.zeros([2, 24], 'uint8'), halves(2, 1, 2))],
     ['BFloat16 [2, 2, 2]', () => linearOfFewRows(floats(3, 64), ops.zeros([2, 32], 'uint8'), halves(2, 1, 2))],
     ['got Long', () => linearOfFewRows(floats(3, 4), whole(2, 4), null)],
+  ],
+  mm_widened: [
+    ['expected matrices of float32 or bfloat16', () => kernels.mmWidened(doubles(2, 3), doubles(3, 4))],
+    ['expected matrices of', () => kernels.mmWidened(halves(2, 3, 4), halves(4, 3))],
+    ['whose rows or columns are adjacent', () => kernels.mmWidened(ops.select(halves(2, 3, 4), 2, 1), halves(3, 4))],
+    ['matrices of [2, 3] and [4, 3] have no product', () => kernels.mmWidened(halves(2, 3), halves(4, 3))],
+  ],
+  mm_widened_: [
+    ['does not fit [2, 3]', () => kernels.mmWidenedInto(halves(2, 3), null, halves(2, 3), halves(3, 4), 1)],
+    [
+      'expected an addend of [2, 4]',
+      () => kernels.mmWidenedInto(halves(2, 4), halves(2), halves(2, 3), halves(3, 4), 1),
+    ],
+  ],
+  bmm_widened: [
+    ['have no product', () => kernels.bmmWidened(halves(2, 3, 4), halves(3, 4, 5))],
+    ['expected matrices of', () => kernels.bmmWidened(halves(3, 4), halves(4, 5))],
   ],
   attend_step: [
     ['expected query [rows, heads, dim]', () => step({ query: floats(2, 4) })],

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Rng } from '../../src/base/rng.ts';
 import type { TokenDocument } from '../../src/data/pack.ts';
+import { documentsApart, documentsShared } from '../../src/infer/pack-layout.ts';
 import type { Objective, Outputs } from '../../src/loss/objective.ts';
 import { scalarHeadName } from '../../src/model/config.ts';
 import { Decoder } from '../../src/model/decoder.ts';
@@ -16,7 +17,6 @@ import { AutogradExecutor } from '../../src/train/autograd-executor.ts';
 import type { Executor } from '../../src/train/executor.ts';
 import { FusedExecutor } from '../../src/train/fused-executor.ts';
 import { Gradients } from '../../src/train/gradients.ts';
-import { documentsApart, documentsShared } from '../../src/train/pack-layout.ts';
 
 const golden = join(import.meta.dirname, '../golden');
 const uniform = (length: number, ...key: string[]): Float32Array => {

@@ -3,15 +3,11 @@
  * their common beginning once, the trunk, and after it what each goes on with, the branches. Every token still sees what
  * it would see in its document alone, so that loss and gradients are the same but for rounding.
  */
-import type { Pack } from '../data/pack.ts';
-import { groupsAlike } from '../infer/shared-prefix.ts';
-import { packedPositions } from '../model/attention.ts';
+import type { Family } from '../model/family-attention.ts';
+import { type AlikeGroup, groupsAlike } from './shared-prefix.ts';
 
-/** Rows that no others see: a trunk, which is causal, and branches, each of which sees the trunk and itself. */
-export interface Family {
-  /** Tokens; a document alone is nothing else. */
-  readonly trunk: number;
-  readonly branches: readonly number[];
+export interface Document {
+  readonly ids: readonly number[];
 }
 
 export interface PackRows {
@@ -24,25 +20,21 @@ export interface PackRows {
   rowsOf(tokens: readonly number[]): number[];
 }
 
-export const familyRows = ({ trunk, branches }: Family): number => branches.reduce((sum, own) => sum + own, trunk);
-
 /** Every document for itself. */
-export function documentsApart(pack: Pack): PackRows {
-  const lengths = pack.map(({ ids }) => ids.length);
-  return {
-    ids: pack.flatMap(({ ids }) => ids),
-    positions: packedPositions(lengths),
-    families: lengths.map((trunk) => ({ trunk, branches: [] })),
-    rowsOf: (tokens) => [...tokens],
-  };
-}
+export const documentsApart = (pack: readonly Document[]): PackRows =>
+  layOut(pack, [{ members: [...pack.keys()], length: 0 }]);
 
 /** What comes before the first label is computed once for all documents that share it, where that gains anything. */
-export function documentsShared(pack: Pack): PackRows {
+export function documentsShared(pack: readonly (Document & { readonly labelMask: Uint8Array })[]): PackRows {
   const unlabelled = pack.map(({ ids, labelMask }) => {
     const first = labelMask.indexOf(1);
     return first === -1 ? ids : ids.slice(0, first + 1);
   });
+  return layOut(pack, groupsAlike(unlabelled));
+}
+
+/** A family for each group, and one for each member of a group that shares nothing. */
+export function layOut(pack: readonly Document[], groups: readonly AlikeGroup[]): PackRows {
   const ids: number[] = [];
   const positions: number[] = [];
   const families: Family[] = [];
@@ -57,7 +49,7 @@ export function documentsShared(pack: Pack): PackRows {
     return row;
   };
   const sharedBy = new Map<number, number>();
-  for (const { members, length } of groupsAlike(unlabelled)) {
+  for (const { members, length } of groups) {
     if (length === 0) {
       for (const member of members) {
         const own = lay(pack[member]?.ids ?? [], 0);
