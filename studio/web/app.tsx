@@ -1,5 +1,5 @@
 /** What is shown when: loading, a comparison, the end, or why not; and all that goes to the server. */
-import { useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Comparison, Progress, Vote } from '../protocol.ts';
 import { openApi, persist, Refused } from './api.ts';
 import { Guide } from './guide.tsx';
@@ -29,7 +29,9 @@ export function App({ token }: { readonly token: string }) {
   /** What tries again at once, while the server cannot be reached. */
   const [tryNow, setTryNow] = useState<() => void>();
   const [phase, setPhase] = useState<Phase>('idle');
-  const [isGuideOpen, setGuideOpen] = useState(false);
+  /** Which opening of the guide is shown. The browser tells later that one is closed: by then the next may be open. */
+  const [guide, setGuide] = useState<number>();
+  const guides = useRef(0);
   const busy = useRef(false);
 
   /** One thing at a time; what comes while one is under way is dropped. */
@@ -81,12 +83,13 @@ export function App({ token }: { readonly token: string }) {
   }, []);
 
   const isRating = view.kind === 'comparison';
+  const openGuide = useCallback(() => setGuide(++guides.current), []);
   useEffect(() => {
-    if (isRating && kept('guide seen') === undefined) setGuideOpen(true);
-  }, [isRating]);
-  const closeGuide = () => {
+    if (isRating && kept('guide seen') === undefined) openGuide();
+  }, [isRating, openGuide]);
+  const closeGuide = (closed: number) => {
     keep('guide seen', 'yes');
-    setGuideOpen(false);
+    setGuide((shown) => (shown === closed ? undefined : shown));
   };
 
   return (
@@ -99,7 +102,7 @@ export function App({ token }: { readonly token: string }) {
           position={isRating ? view.comparison.position : undefined}
           saved={savedPosition === undefined ? '' : texts.saved(savedPosition)}
           onSettings={changeSettings}
-          onGuide={() => setGuideOpen(true)}
+          onGuide={openGuide}
         />
         {tryNow !== undefined && (
           <div className="trouble" role="alert">
@@ -128,7 +131,7 @@ export function App({ token }: { readonly token: string }) {
           phase={phase}
           onSave={save}
           onGoTo={goTo}
-          onGuide={() => setGuideOpen(true)}
+          onGuide={openGuide}
         />
       )}
       {view.kind === 'finished' && (
@@ -151,12 +154,13 @@ export function App({ token }: { readonly token: string }) {
       {view.kind === 'refused' && (
         <Notice title={texts.refused[view.why].title} lines={[texts.refused[view.why].text]} />
       )}
-      {isGuideOpen && (
+      {guide !== undefined && (
         <Guide
+          key={guide}
           texts={texts}
           singleKeys={settings.singleKeys}
           onSingleKeys={(singleKeys) => changeSettings({ singleKeys })}
-          onClose={closeGuide}
+          onClose={() => closeGuide(guide)}
         />
       )}
     </>

@@ -423,8 +423,13 @@ describe('the rating page', () => {
     await page.keyboard.press('2');
     expect(await page.locator('input[name=helpful]:checked').getAttribute('value')).toBe('same');
     await page.keyboard.press('?');
+    // Asked for again before the browser has told the page that it is closed.
+    await page.evaluate(`document.querySelector('dialog').close();
+      document.dispatchEvent(new KeyboardEvent('keydown', { key: '?' }))`);
+    await page.locator('dialog[open]').waitFor();
     await page.getByLabel('Single-key shortcuts').uncheck();
     await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({ state: 'detached' });
     await page.keyboard.press('3');
     expect(await page.locator('input[name=helpful]:checked').getAttribute('value')).toBe('same');
     expect(await page.locator('.key').count()).toBe(0);
