@@ -62,20 +62,23 @@ struct Lanes {
     }
   }
   A sum() const {
-    A values[count];
-    low.store(values);
-    high.store(values + V::size());
-    A total = 0;
-    for (A value : values) total += value;
-    return total;
+    return folded(low + high, [](A a, A b) { return a + b; });
   }
   A max() const {
-    A values[count];
-    low.store(values);
-    high.store(values + V::size());
-    A most = values[0];
-    for (A value : values) most = larger(most, value);
-    return most;
+    return folded(at::vec::maximum(low, high), [](A a, A b) { return larger(a, b); });
+  }
+
+ private:
+  // Lower half with upper half until one is left.
+  template <typename F>
+  static A folded(V lanes, F fold) {
+    A values[V::size()];
+    lanes.store(values);
+#pragma GCC unroll 8
+    for (int half = V::size() / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; ++i) values[i] = fold(values[i], values[i + half]);
+    }
+    return values[0];
   }
 };
 

@@ -1,4 +1,4 @@
-// Matrix products: of few rows by our own kernel (linear.h); of bf16 matrices, where the processor does not multiply them
+// Matrix products: of few rows by our own kernels (linear.h, linear-bf16.cpp); of bf16 matrices, where the processor does not multiply them
 // itself and libtorch is many times slower than in float, by libtorch's products of pieces made float.
 #include <ATen/ATen.h>
 #include <torch/library.h>
@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "arguments.h"
+#include "linear-bf16.h"
 
 namespace understudy {
 
@@ -29,6 +30,14 @@ Stored storedOf(const at::Tensor& weight) {
 
 constexpr int64_t groupOf4Bits = 32;
 
+#ifdef UNDERSTUDY_X86
+// Whether the processor adds products of bf16 pairs itself, and libtorch was not told to do without (ATEN_CPU_CAPABILITY).
+bool addsBf16Pairs() {
+  static const bool does = at::get_cpu_capability() == "AVX512" && __builtin_cpu_supports("avx512bf16");
+  return does;
+}
+#endif
+
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& scales) {
   const auto stored = storedOf(weight);
   TORCH_CHECK(x.dim() == 2 && weight.dim() == 2, "understudy::linear: expected x [rows, in] and weight [out, in], got ",
@@ -43,6 +52,14 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::opti
   if (stored == Stored::int4) {
     expectContiguous(*scales, at::kBFloat16, {outputs, inputs / groupOf4Bits, 2}, "linear: scales");
   }
+#ifdef UNDERSTUDY_X86
+  if (x.scalar_type() == at::kBFloat16 && stored == Stored::bf16 && addsBf16Pairs()) {
+    const auto in = x.contiguous();
+    auto y = at::empty({rows, outputs}, in.options());
+    linearBf16(inputs, outputs, rows, weight.const_data_ptr(), in.const_data_ptr(), y.mutable_data_ptr());
+    return y;
+  }
+#endif
   const auto in = x.to(at::kFloat).contiguous();
   auto y = at::empty({rows, outputs}, in.options());
   kernels().linear({stored, inputs, outputs, weight.const_data_ptr(), scales ? scales->const_data_ptr() : nullptr}, rows,

@@ -54,8 +54,5 @@ function product(x: Tensor, weight: StoredWeight): Tensor {
   return linear(x, wholeWeight(weight, x.dtype), null);
 }
 
-/** Whole bf16 weights are left to libtorch where the processor multiplies them itself. */
-function ownKernelFits(x: Tensor, { numbers }: StoredWeight): boolean {
-  if (x.dtype === 'float32') return numbers.dtype !== 'float64' && numbers.dtype !== 'float16';
-  return x.dtype === 'bfloat16' && (numbers.dtype !== 'bfloat16' || isEmulated(numbers));
-}
+const ownKernelFits = (x: Tensor, { numbers }: StoredWeight): boolean =>
+  x.dtype === 'bfloat16' || (x.dtype === 'float32' && numbers.dtype !== 'float64' && numbers.dtype !== 'float16');

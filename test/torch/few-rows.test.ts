@@ -60,22 +60,44 @@ it('rounds once where it computes for bf16', () => {
   });
 });
 
-it.each(storeds)('gives a row the same bits in any company, on any number of threads: %s', (stored) => {
+it('multiplies bf16 by bf16, where processors add pairs themselves and where they do not', () => {
+  for (const inputs of [3, 8, 61, 512, 1029]) {
+    for (const [rows, out] of [
+      [1, 17],
+      [3, 5],
+      [7, 33],
+      [0, 8],
+    ] as const) {
+      scope(() => {
+        const weight = random([out, inputs], 'bfloat16', 'weight');
+        const x = random([rows, inputs], 'bfloat16', 'x', rows);
+        const exact = ops.linear(ops.toDtype(x, 'float64'), ops.toDtype(weight, 'float64'));
+        expectClose(linearOfFewRows(x, weight, null), ops.toDtype(exact, 'bfloat16'), tolerances.bfloat16);
+      });
+    }
+  }
+});
+
+it.each([
+  ...storeds.map((stored) => [stored, 'float32'] as const),
+  ['bfloat16', 'bfloat16'] as const,
+])('gives a row the same bits in any company, on any number of threads: %s weights, %s rows', (stored, dtype) => {
   const { threads } = machine();
   try {
     scope(() => {
-      const weight = storedWeight(stored, 777, 576);
-      const x = random([8, 576], 'float32', 'x');
+      const weight = storedWeight(stored, 777, 608);
+      const x = random([9, 608], dtype, 'x');
       const together = linearOfFewRows(x, weight.numbers, weight.scales ?? null);
       for (const count of [1, 2, 3]) {
         addon().setThreads(count);
         for (const [from, rows] of [
-          [0, 8],
+          [0, 9],
           [0, 1],
           [3, 1],
           [2, 2],
           [4, 3],
           [1, 7],
+          [2, 6],
         ] as const) {
           const some = linearOfFewRows(ops.narrow(x, 0, from, rows), weight.numbers, weight.scales ?? null);
           expectSameBytes(some, ops.narrow(together, 0, from, rows));
