@@ -95,7 +95,12 @@ void loadRows(const T* from, int64_t apart, int64_t count, int64_t dim, Matrix<A
   for (int64_t row = 0; row < count; ++row) {
     const T* in = from + row * apart;
     Accumulator<T>* out = to.data + row * to.width;
-    for (int64_t i = 0; i < dim; ++i) out[i] = value(in[i]);
+    int64_t i = 0;
+    for (; i + Lanes<T>::count <= dim; i += Lanes<T>::count) {
+      const auto lanes = Lanes<T>::load(in + i);
+      Lanes<Accumulator<T>>(lanes.low, lanes.high).store(out + i);
+    }
+    for (; i < dim; ++i) out[i] = value(in[i]);
   }
 }
 template <typename T>
@@ -103,7 +108,12 @@ void storeRows(Matrix<Accumulator<T>> from, int64_t count, int64_t dim, T* to, i
   for (int64_t row = 0; row < count; ++row) {
     const Accumulator<T>* in = from.data + row * from.width;
     T* out = to + row * apart;
-    for (int64_t i = 0; i < dim; ++i) out[i] = static_cast<T>(in[i]);
+    int64_t i = 0;
+    for (; i + Lanes<T>::count <= dim; i += Lanes<T>::count) {
+      const auto lanes = Lanes<Accumulator<T>>::load(in + i);
+      Lanes<T>(lanes.low, lanes.high).store(out + i);
+    }
+    for (; i < dim; ++i) out[i] = static_cast<T>(in[i]);
   }
 }
 

@@ -35,7 +35,16 @@ struct Held {
   const T* keys;
   const T* values;
   int64_t count, dim;
+  // What will be read after them.
+  const T* nextKeys;
 };
+
+// A row of `dim` elements, asked for before it is needed.
+template <typename T>
+void prefetch(const T* row, int64_t dim) {
+  constexpr int64_t line = 64 / sizeof(T);
+  for (int64_t d = 0; d < dim; d += line) __builtin_prefetch(row + d);
+}
 
 // G heads that share keys and values, which are read once for all of them. queries and results [G, dim]; weights [G, count]
 // is memory to work in.
@@ -43,16 +52,20 @@ template <int64_t G, typename T>
 void attendHeads(const Held<T>& held, const T* queries, Accumulator<T> scale, Accumulator<T>* weights, T* results) {
   using A = Accumulator<T>;
   using L = Lanes<T>;
-  const auto [keys, values, count, dim] = held;
+  const auto [keys, values, count, dim, nextKeys] = held;
   const int64_t inLanes = dim / L::count * L::count;
   for (int64_t j = 0; j < count; ++j) {
     const T* key = keys + j * dim;
+    prefetch(values + j * dim, dim);
     L products[G];
+#pragma GCC unroll 4
     for (auto& product : products) product = L(A(0));
     for (int64_t d = 0; d < inLanes; d += L::count) {
       const L lanes = L::load(key + d);
-      for (int64_t g = 0; g < G; ++g) products[g] = products[g] + L::load(queries + g * dim + d) * lanes;
+#pragma GCC unroll 4
+      for (int64_t g = 0; g < G; ++g) products[g] = fused(L::load(queries + g * dim + d), lanes, products[g]);
     }
+#pragma GCC unroll 4
     for (int64_t g = 0; g < G; ++g) {
       A score = products[g].sum();
       for (int64_t d = inLanes; d < dim; ++d) score += value(queries[g * dim + d]) * value(key[d]);
@@ -60,20 +73,26 @@ void attendHeads(const Held<T>& held, const T* queries, Accumulator<T> scale, Ac
     }
   }
   A shares[G];
+#pragma GCC unroll 4
   for (int64_t g = 0; g < G; ++g) shares[g] = A(1) / exponentials(weights + g * count, count);
   for (int64_t d = 0; d < inLanes; d += L::count) {
     L mixed[G];
+#pragma GCC unroll 4
     for (auto& mix : mixed) mix = L(A(0));
     for (int64_t j = 0; j < count; ++j) {
       const L lanes = L::load(values + j * dim + d);
-      for (int64_t g = 0; g < G; ++g) mixed[g] = mixed[g] + L(weights[g * count + j]) * lanes;
+      if (d == 0) prefetch(nextKeys + j * dim, dim);
+#pragma GCC unroll 4
+      for (int64_t g = 0; g < G; ++g) mixed[g] = fused(L(weights[g * count + j]), lanes, mixed[g]);
     }
+#pragma GCC unroll 4
     for (int64_t g = 0; g < G; ++g) (mixed[g] * L(shares[g])).store(results + g * dim + d);
   }
   for (int64_t d = inLanes; d < dim; ++d) {
+#pragma GCC unroll 4
     for (int64_t g = 0; g < G; ++g) {
       A mixed = 0;
-      for (int64_t j = 0; j < count; ++j) mixed += weights[g * count + j] * value(values[j * dim + d]);
+      for (int64_t j = 0; j < count; ++j) mixed = std::fma(weights[g * count + j], value(values[j * dim + d]), mixed);
       results[g * dim + d] = static_cast<T>(mixed * shares[g]);
     }
   }
@@ -96,7 +115,8 @@ void attendStep(const AttendStep& step, const void* query, const void* key, cons
       std::memcpy(keys + before * dim, static_cast<const T*>(key) + i * dim, bytes);
       std::memcpy(content + before * dim, static_cast<const T*>(values) + i * dim, bytes);
       const int64_t count = std::min(before + 1, step.window), from = before + 1 - count;
-      const Held<T> held{keys + from * dim, content + from * dim, count, dim};
+      const int64_t next = i + 1 < end ? step.capacity * dim : 0;
+      const Held<T> held{keys + from * dim, content + from * dim, count, dim, keys + from * dim + next};
       memory.resize(static_cast<size_t>(most * count));
       for (int64_t g = 0; g < group; g += most) {
         const T* queries = static_cast<const T*>(query) + (i * group + g) * dim;

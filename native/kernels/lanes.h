@@ -61,6 +61,10 @@ struct Lanes {
       return {low.exp_u20(), high.exp_u20()};
     }
   }
+  bool isZero() const {
+    constexpr int all = (1 << V::size()) - 1;
+    return (low.zero_mask() & high.zero_mask()) == all;
+  }
   A sum() const {
     return folded(low + high, [](A a, A b) { return a + b; });
   }
@@ -97,6 +101,11 @@ Lanes<T> operator*(const Lanes<T>& a, const Lanes<T>& b) {
 template <typename T>
 Lanes<T> operator/(const Lanes<T>& a, const Lanes<T>& b) {
   return {a.low / b.low, a.high / b.high};
+}
+// a · b + c, rounded once.
+template <typename T>
+Lanes<T> fused(const Lanes<T>& a, const Lanes<T>& b, const Lanes<T>& c) {
+  return {at::vec::fmadd(a.low, b.low, c.low), at::vec::fmadd(a.high, b.high, c.high)};
 }
 template <typename T>
 Lanes<T> larger(const Lanes<T>& a, const Lanes<T>& b) {

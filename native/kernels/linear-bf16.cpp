@@ -15,6 +15,8 @@ namespace {
 
 // Inputs of a register. Rows and outputs at a time: as many sums as one register has lanes.
 constexpr int64_t span = 32, rowBlock = 4, outputBlock = 4;
+// So few wait for memory alone, which is fastest when outputs are read one by one.
+constexpr int64_t fewRows = 2;
 
 __m512bh pairsAt(const uint16_t* from, __mmask32 which = ~__mmask32(0)) {
   return reinterpret_cast<__m512bh>(_mm512_maskz_loadu_epi16(which, from));
@@ -62,11 +64,11 @@ template <int64_t R, int64_t O>
   }
 }
 
-// Weights that will be wanted next, as many as are being read: the processor does not guess them where several outputs are
-// read at once. Of which outputs: every pass over the weights at hand asks for some.
+// Memory that will be wanted next, asked for in order, `bytes` of it for every register of inputs: where several outputs are
+// read at once the processor does not guess it, and memory is slower for reads in several places.
 struct Ahead {
-  const uint16_t* weight;
-  int64_t from, to;
+  const char* from;
+  int64_t bytes;
 };
 
 // R rows from `row` on, O outputs from `output` on.
@@ -81,9 +83,8 @@ void multiplyTile(const Product& product, int64_t row, int64_t output, Ahead ahe
   int64_t i = 0;
   for (; i + span <= inputs; i += span) {
     addPairs<R, O>(x + i, weight + i, inputs, ~__mmask32(0), sums);
-    for (int64_t o = ahead.from; o < ahead.to; ++o) {
-      _mm_prefetch(reinterpret_cast<const char*>(ahead.weight + o * inputs + i), _MM_HINT_T0);
-    }
+    for (int64_t byte = 0; byte < ahead.bytes; byte += 64) _mm_prefetch(ahead.from + byte, _MM_HINT_T0);
+    ahead.from += ahead.bytes;
   }
   if (i < inputs) addPairs<R, O>(x + i, weight + i, inputs, (__mmask32(1) << (inputs - i)) - 1, sums);
   alignas(32) uint16_t rounded[rowBlock * outputBlock];
@@ -94,14 +95,15 @@ void multiplyTile(const Product& product, int64_t row, int64_t output, Ahead ahe
   }
 }
 
-// All rows, O outputs from `output` on; `next` may be null.
+// All rows, O outputs from `output` on. What follows in memory is asked for meanwhile, but where outputs are read one by one.
 template <int64_t O>
-void multiplyOutputs(const Product& product, int64_t rows, int64_t output, const uint16_t* next) {
+void multiplyOutputs(const Product& product, int64_t rows, int64_t output) {
   const int64_t passes = (rows + rowBlock - 1) / rowBlock;
-  const auto share = [&](int64_t pass) { return (O * pass + passes - 1) / passes; };
+  const auto* next = reinterpret_cast<const char*>(product.weight + (output + O) * product.inputs);
+  const int64_t bytes = O == 1 ? 0 : O * span * 2 / passes;
   for (int64_t pass = 0; pass < passes; ++pass) {
     const int64_t row = pass * rowBlock;
-    const Ahead ahead = next ? Ahead{next, share(pass), share(pass + 1)} : Ahead{nullptr, 0, 0};
+    const Ahead ahead{next + pass * bytes * (product.inputs / span), bytes};
     switch (std::min(rowBlock, rows - row)) {
       case 1: multiplyTile<1, O>(product, row, output, ahead); break;
       case 2: multiplyTile<2, O>(product, row, output, ahead); break;
@@ -121,12 +123,11 @@ void linearBf16(int64_t inputs, int64_t outputs, int64_t rows, const void* weigh
   at::parallel_for(0, blocks, perThread, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * outputBlock, last = std::min(outputs, first + outputBlock);
-      if (last - first < outputBlock) {
-        for (int64_t output = first; output < last; ++output) multiplyOutputs<1>(product, rows, output, nullptr);
-        continue;
+      if (last - first < outputBlock || rows <= fewRows) {
+        for (int64_t output = first; output < last; ++output) multiplyOutputs<1>(product, rows, output);
+      } else {
+        multiplyOutputs<outputBlock>(product, rows, first);
       }
-      const bool hasNext = block + 1 < end && last + outputBlock <= outputs;
-      multiplyOutputs<outputBlock>(product, rows, first, hasNext ? product.weight + last * inputs : nullptr);
     }
   });
 }

@@ -300,19 +300,25 @@ double sumOfSquares(int64_t count, const void* values) {
   return total;
 }
 
+// By tiles that are copied together first: rows of a matrix often lie so far apart that they share few places in the cache.
 template <typename T>
 void transpose(int64_t rows, int64_t columns, const void* in, void* out) {
-  constexpr int64_t tile = 32;
+  constexpr int64_t tile = 64 / sizeof(T);  // a line
   const auto* from = static_cast<const T*>(in);
   auto* to = static_cast<T*>(out);
   const int64_t tiles = (columns + tile - 1) / tile;
   at::parallel_for(0, tiles, std::max<int64_t>(1, grain / (tile * std::max<int64_t>(1, rows))), [&](int64_t begin, int64_t end) {
+    T together[tile][tile];
     for (int64_t t = begin; t < end; ++t) {
-      const int64_t lastColumn = std::min(columns, (t + 1) * tile);
+      const int64_t c0 = t * tile, width = std::min(tile, columns - c0);
       for (int64_t r0 = 0; r0 < rows; r0 += tile) {
-        const int64_t lastRow = std::min(rows, r0 + tile);
-        for (int64_t c = t * tile; c < lastColumn; ++c) {
-          for (int64_t r = r0; r < lastRow; ++r) to[c * rows + r] = from[r * columns + c];
+        const int64_t height = std::min(tile, rows - r0);
+        for (int64_t r = 0; r < height; ++r) {
+          std::copy_n(from + (r0 + r) * columns + c0, width, together[r]);
+        }
+        for (int64_t c = 0; c < width; ++c) {
+          T* line = to + (c0 + c) * rows + r0;
+          for (int64_t r = 0; r < height; ++r) line[r] = together[r][c];
         }
       }
     }
@@ -371,6 +377,8 @@ void adamw(int64_t count, const AdamW& settings, void* master, const void* gradi
     int64_t i = begin;
     for (; i + L::count <= end; i += L::count) {
       const auto loaded = Lanes<G>::load(g + i);
+      // Rows of a table that nothing has asked for yet.
+      if (decay == M(1) && loaded.isZero() && L::load(m + i).isZero() && L::load(v + i).isZero()) continue;
       const L grad = L(loaded.low, loaded.high) * L(scale);
       const L newFirst = L(b1) * L::load(m + i) + L(c1) * grad;
       const L newSecond = L(b2) * L::load(v + i) + L(c2) * grad * grad;

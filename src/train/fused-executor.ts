@@ -14,8 +14,8 @@ import type { Rotation } from '../model/rotary.ts';
 import { labelPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
-import { addInto, copyInto, indexAddInto, toDtype, zeroInto, zeros } from '../torch/ops.ts';
-import { scope, type Tensor } from '../torch/tensor.ts';
+import { addInto, copyInto, indexAddInto, toDtype, zeroInto } from '../torch/ops.ts';
+import { keep, scope, type Tensor } from '../torch/tensor.ts';
 import { Buffers } from './buffers.ts';
 import type { Executor, ExecutorOptions, LargestPack, OnReady, ReadOptions } from './executor.ts';
 import { FusedBlock, type PackLayout } from './fused-block.ts';
@@ -143,7 +143,7 @@ export class FusedExecutor implements Executor {
     if (this.#frozen) return;
     const lookups = this.decoder.lookups(ids, rows.positions);
     for (const { name, table, rows: at } of lookups) {
-      const sum = sumOf(gradients, name, table);
+      const sum = this.#sumOf(gradients, name, table);
       scope(() => indexAddInto(sum, 0, at, toDtype(gradHidden, sum.dtype)));
     }
     onReady?.(lookups.map(({ name }) => name));
@@ -153,6 +153,15 @@ export class FusedExecutor implements Executor {
   #rows(name: string, tokens: number): Tensor {
     const width = this.decoder.config.hiddenSize;
     return this.#buffers.take(name, [tokens, width], this.decoder.dtype, this.#largest.tokens * width);
+  }
+
+  /** The fp32 sum of a table's gradients, which come in parts: in memory that stays, for a table has many pages. */
+  #sumOf(gradients: Gradients, name: string, table: Tensor): Tensor {
+    const sum = gradients.byName.get(name);
+    if (sum) return sum;
+    const own = keep(scope(() => zeroInto(this.#buffers.take(`gradient of ${name}`, table.shape, 'float32'))));
+    gradients.add(name, own);
+    return gradients.byName.get(name) as Tensor;
   }
 
   #dropping(dropout: AdapterDropout, tokens: number): Dropping {
@@ -191,7 +200,7 @@ export class FusedExecutor implements Executor {
     return {
       addScalar,
       addNorm: (part) => gradients.add(norm.name, part),
-      addHead: (part) => addInto(sumOf(gradients, decoder.headName, decoder.headWeight), part),
+      addHead: (part) => addInto(this.#sumOf(gradients, decoder.headName, decoder.headWeight), part),
     };
   }
 }
@@ -211,15 +220,4 @@ interface ForwardPass {
   /** Of each block, [tokens, hidden]. */
   readonly inputs: readonly Tensor[];
   readonly last: Tensor;
-}
-
-/** The fp32 sum of a table's gradients, which come in parts. */
-function sumOf(gradients: Gradients, name: string, table: Tensor): Tensor {
-  const sum = gradients.byName.get(name);
-  if (sum) return sum;
-  gradients.add(
-    name,
-    scope(() => zeros(table.shape, 'float32')),
-  );
-  return gradients.byName.get(name) as Tensor;
 }
