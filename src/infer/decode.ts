@@ -6,7 +6,9 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
+import { fillRuns } from '../base/runs.ts';
 import type { Decoder } from '../model/decoder.ts';
+import { FamilyAttention, shortRows } from '../model/family-attention.ts';
 import { lastPositions } from '../text/labels.ts';
 import { fromFloat32, fromIntegers } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
@@ -14,8 +16,9 @@ import { cat, div, indexSelect, toDtype } from '../torch/ops.ts';
 import { bytesPerElement, keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import { KeyValueCache } from './kv-cache.ts';
 import { chosenLogprobs } from './logprobs.ts';
+import { type Document, familyPacks, type PackRows } from './pack-layout.ts';
 import { rowRng, type SamplingSettings, sampleTokens } from './sample.ts';
-import { computePrefix, groupsAlike, type SharedPrefix } from './shared-prefix.ts';
+import { type AlikeGroup, computePrefix, groupsAlike, type SharedPrefix } from './shared-prefix.ts';
 
 export interface DecodeRequest {
   /** Names the row's random stream together with the seed. */
@@ -205,6 +208,13 @@ interface Beginning {
   prefix: SharedPrefix | undefined;
 }
 
+/** Requests, by index, and what they share with others. */
+interface Behind {
+  readonly indices: readonly number[];
+  readonly prefix: SharedPrefix | undefined;
+  readonly done: () => void;
+}
+
 /** What requests begin with alike: computed when the first of them comes, released when the last has come. */
 class Beginnings {
   readonly #decoder: Decoder;
@@ -220,23 +230,35 @@ class Beginnings {
     }
   }
 
-  /** The arriving requests, by index, with what they share; `done` tells that they have come. */
-  split(arriving: readonly number[]): { indices: number[]; prefix: SharedPrefix | undefined; done: () => void }[] {
+  /**
+   * The arriving requests, by index. `together`: in groups that nothing else shares with, for one forward in families, where
+   * our kernel takes them. `behind`: behind a beginning that others will come to share; `done` tells that these have come.
+   */
+  split(arriving: readonly number[]): { together: readonly AlikeGroup[]; behind: readonly Behind[] } {
     const groups = new Map<Beginning, number[]>();
     arriving.forEach((request, i) => {
       const beginning = this.#byRequest.get(request) as Beginning;
       groups.set(beginning, [...(groups.get(beginning) ?? []), i]);
     });
-    return [...groups].map(([beginning, indices]) => {
-      const [first] = indices as [number];
-      const tokens = this.#promptOf(arriving[first] as number);
+    const together: AlikeGroup[] = [];
+    const behind: Behind[] = [];
+    for (const [beginning, all] of groups) {
+      const isShort = (i: number) => this.#promptOf(arriving[i] as number).length <= shortRows;
+      const isLast = beginning.length === 0 || (!beginning.prefix && beginning.waiting === all.length);
+      const short = this.#decoder.ownKernels && isLast ? all.filter(isShort) : [];
+      if (short.length > 0) together.push({ members: short, length: short.length > 1 ? beginning.length : 0 });
+      const indices = all.filter((i) => !short.includes(i));
+      beginning.waiting -= short.length;
+      if (indices.length === 0) continue;
+      const tokens = this.#promptOf(arriving[indices[0] as number] as number);
       if (beginning.length > 0) beginning.prefix ??= computePrefix(this.#decoder, tokens, beginning.length);
       const done = () => {
         beginning.waiting -= indices.length;
         if (beginning.waiting === 0) beginning.prefix?.release();
       };
-      return { indices, prefix: beginning.prefix, done };
-    });
+      behind.push({ indices, prefix: beginning.prefix, done });
+    }
+    return { together, behind };
   }
 
   release(): void {
@@ -256,16 +278,26 @@ async function prefill(
 ): Promise<Tensor> {
   const lasts: Tensor[] = [];
   const order: number[] = [];
+  const compute = async (members: readonly number[], forward: (into: readonly number[]) => Tensor) => {
+    const into = members.map((i) => places[i] as number);
+    lasts.push(keep(scope(() => noGrad(() => forward(into)))));
+    order.push(...members);
+    await setImmediate();
+    throwIfAborted(signal);
+  };
   try {
-    for (const { indices, prefix, done } of beginnings.split(requests)) {
-      const own = indices.map((i) => promptOf(requests[i] as number).slice(prefix?.length ?? 0));
-      for (const pack of packs(own)) {
-        const into = pack.map((i) => places[indices[i] as number] as number);
-        const prompts = pack.map((i) => own[i] as number[]);
-        lasts.push(keep(scope(() => noGrad(() => prefillPack(decoder, cache, prompts, into, prefix)))));
-        order.push(...pack.map((i) => indices[i] as number));
-        await setImmediate();
-        throwIfAborted(signal);
+    const documents = requests.map((request) => ({ ids: promptOf(request) }));
+    const { together, behind } = beginnings.split(requests);
+    for (const { members, layout } of familyPacks(documents, together, prefillTokens)) {
+      const own = members.map((i) => documents[i] as Document);
+      await compute(members, (into) => prefillFamilies(decoder, cache, own, layout, into));
+    }
+    for (const { indices, prefix, done } of behind) {
+      const shared = prefix?.length ?? 0;
+      const rests = indices.map((i) => ({ i, ids: promptOf(requests[i] as number).slice(shared) }));
+      for (const pack of fillRuns(rests, ({ ids }) => ids.length, prefillTokens)) {
+        const members = pack.map(({ i }) => i);
+        await compute(members, (into) => prefillBehind(decoder, cache, pack, into, prefix));
       }
       done();
     }
@@ -283,34 +315,44 @@ async function prefill(
   }
 }
 
-/** Indices of neighbours that have `prefillTokens` together, or of one that has more. */
-function packs(prompts: readonly (readonly number[])[]): number[][] {
-  const all: number[][] = [];
-  let room = 0;
-  prompts.forEach(({ length }, i) => {
-    if (length > room) {
-      all.push([]);
-      room = prefillTokens;
-    }
-    all.at(-1)?.push(i);
-    room -= length;
-  });
-  return all;
-}
-
-/** The prompts' last hidden states, [prompts, hidden]. */
-function prefillPack(
+/** The last hidden states of prompts behind the prefix, if any, [prompts, hidden]. */
+function prefillBehind(
   decoder: Decoder,
   cache: KeyValueCache,
-  prompts: readonly (readonly number[])[],
+  prompts: readonly Document[],
   places: readonly number[],
   prefix: SharedPrefix | undefined,
 ): Tensor {
-  const lengths = prompts.map((ids) => ids.length);
+  const lengths = prompts.map(({ ids }) => ids.length);
   const attention = cache.prefill(places, lengths, prefix);
-  const ids = fromIntegers(prompts.flat(), [attention.positions.length]);
-  const lasts = lastPositions(prompts.map((own) => ({ ids: own })));
+  const ids = fromIntegers(
+    prompts.flatMap((prompt) => prompt.ids),
+    [attention.positions.length],
+  );
+  const lasts = lastPositions(prompts);
   return indexSelect(decoder.hidden(ids, attention), 0, fromIntegers(lasts, [lasts.length]));
+}
+
+/** The last hidden states of prompts that are computed in families, [prompts, hidden]. */
+function prefillFamilies(
+  decoder: Decoder,
+  cache: KeyValueCache,
+  prompts: readonly Document[],
+  { ids, positions, families, rowsOf }: PackRows,
+  places: readonly number[],
+): Tensor {
+  let start = 0;
+  const rows = prompts.map(({ ids: own }) => {
+    start += own.length;
+    return rowsOf(Array.from(own, (_, i) => start - own.length + i));
+  });
+  const attention = cache.prefillFamilies(places, rows, new FamilyAttention(decoder, positions, families));
+  const lasts = rowsOf(lastPositions(prompts));
+  return indexSelect(
+    decoder.hidden(fromIntegers(ids, [ids.length]), attention),
+    0,
+    fromIntegers(lasts, [lasts.length]),
+  );
 }
 
 /** Appends a token to every row of the cache; logits after it, [rows, vocab] fp32. */

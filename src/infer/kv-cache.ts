@@ -8,20 +8,18 @@
  */
 import { type Attention, type AttentionPrefix, hidingWindow, PackedAttention } from '../model/attention.ts';
 import type { Decoder } from '../model/decoder.ts';
-import { attentionApart } from '../model/family-attention.ts';
+import { attentionApart, type FamilyAttention } from '../model/family-attention.ts';
 import { fromFloat32, fromIntegers } from '../torch/convert.ts';
 import { attendStep } from '../torch/kernels.ts';
 import { tensorOperator } from '../torch/operator.ts';
 import {
   cat,
-  copyInto,
   expand,
+  indexCopyInto,
   indexSelect,
   narrow,
-  permute,
   reshape,
   scaledDotProductAttention,
-  select,
   toDtype,
   view,
   zeros,
@@ -75,34 +73,81 @@ export class KeyValueCache {
     const packed = this.#ownKernels
       ? attentionApart(this.#decoder, lengths, prefix)
       : new PackedAttention(this.#decoder, lengths, prefix);
+    let start = 0;
+    const prompts = lengths.map((length) => {
+      start += length;
+      return Array.from({ length }, (_, i) => start - length + i);
+    });
+    return this.#filling(rows, prompts, packed, prefix);
+  }
+
+  /** The same for families, which our kernel takes: prompt i is the tokens `prompts[i]` of the forward. */
+  prefillFamilies(
+    rows: readonly number[],
+    prompts: readonly (readonly number[])[],
+    attention: FamilyAttention,
+  ): Attention {
+    return this.#filling(rows, prompts, attention, undefined);
+  }
+
+  #filling(
+    rows: readonly number[],
+    prompts: readonly (readonly number[])[],
+    packed: Attention,
+    prefix: AttentionPrefix | undefined,
+  ): Attention {
     const before = prefix?.length ?? 0;
     rows.forEach((row, i) => {
-      this.#lengths[row] = before + (lengths[i] as number);
+      this.#lengths[row] = before + (prompts[i] as readonly number[]).length;
     });
-    this.#reserve(before + Math.max(...lengths));
-    /** source [length, keyValueHeads, dim] → the row's tokens from `at` on */
-    const write = (cache: Tensor, row: number, at: number, source: Tensor) =>
-      copyInto(narrow(select(cache, 0, row), 1, at, source.size(0)), permute(source, [1, 0, 2]));
+    this.#reserve(Math.max(...rows.map((row) => this.#lengths[row] as number)));
+    const own = this.#copying(rows, prompts, before);
+    const beginning = Array.from({ length: before }, (_, i) => i);
+    const shared = this.#copying(
+      rows,
+      rows.map(() => beginning),
+      0,
+    );
     return {
       positions: packed.positions,
       rotation: packed.rotation,
       attend: (layer, query, key, value) => {
-        const { key: keys, value: values } = this.#layers[layer] as Layer;
-        const shared = prefix?.layers[layer];
-        let start = 0;
-        for (const [i, row] of rows.entries()) {
-          const length = lengths[i] as number;
-          if (shared) {
-            write(keys, row, 0, shared.key);
-            write(values, row, 0, shared.value);
-          }
-          write(keys, row, before, narrow(key, 0, start, length));
-          write(values, row, before, narrow(value, 0, start, length));
-          start += length;
+        const cache = this.#layers[layer] as Layer;
+        const ofPrefix = prefix?.layers[layer];
+        if (ofPrefix) {
+          shared(cache.key, ofPrefix.key);
+          shared(cache.value, ofPrefix.value);
         }
+        own(cache.key, key);
+        own(cache.value, value);
         return packed.attend(layer, query, key, value);
       },
     };
+  }
+
+  /** What copies tokens `prompts[i]` of a tensor [tokens, keyValueHeads, dim] into row `rows[i]`, from place `at` on. */
+  #copying(
+    rows: readonly number[],
+    prompts: readonly (readonly number[])[],
+    at: number,
+  ): (cache: Tensor, source: Tensor) => void {
+    const { numKeyValueHeads: heads, headDim: dim } = this.#decoder.config;
+    const from: number[] = [];
+    const to: number[] = [];
+    for (const [i, row] of rows.entries()) {
+      for (const [j, token] of (prompts[i] as readonly number[]).entries()) {
+        for (let head = 0; head < heads; head++) {
+          from.push(token * heads + head);
+          to.push((row * heads + head) * this.#capacity + at + j);
+        }
+      }
+    }
+    const [sources, places] = [from, to].map((list) => fromIntegers(list, [list.length])) as [Tensor, Tensor];
+    return (cache, source) =>
+      scope(() => {
+        const copied = indexSelect(reshape(source, [-1, dim]), 0, sources);
+        indexCopyInto(view(cache, [-1, dim]), 0, places, copied);
+      });
   }
 
   /** Attention for one new token a row, which is appended to it. */

@@ -3,8 +3,9 @@
  * their common beginning once, the trunk, and after it what each goes on with, the branches. Every token still sees what
  * it would see in its document alone, so that loss and gradients are the same but for rounding.
  */
-import type { Family } from '../model/family-attention.ts';
-import { type AlikeGroup, groupsAlike } from './shared-prefix.ts';
+import { fillRuns } from '../base/runs.ts';
+import { type Family, shortRows } from '../model/family-attention.ts';
+import { type AlikeGroup, cutToRoom, groupsAlike } from './shared-prefix.ts';
 
 export interface Document {
   readonly ids: readonly number[];
@@ -31,6 +32,40 @@ export function documentsShared(pack: readonly (Document & { readonly labelMask:
     return first === -1 ? ids : ids.slice(0, first + 1);
   });
   return layOut(pack, groupsAlike(unlabelled));
+}
+
+/** Documents, by index, and the rows that they are computed on. */
+export interface FamilyPack {
+  readonly members: readonly number[];
+  readonly layout: PackRows;
+}
+
+/** Documents in these groups, each of at most `shortRows` tokens, as families that our kernel takes, at most `limit` rows a pack. */
+export function familyPacks(
+  documents: readonly Document[],
+  groups: readonly AlikeGroup[],
+  limit: number,
+): FamilyPack[] {
+  const sequences = documents.map(({ ids }) => ids);
+  const families = groups.flatMap((group) =>
+    group.length > 0
+      ? cutToRoom(group, sequences, shortRows)
+      : group.members.map((member) => ({ members: [member], length: 0 })),
+  );
+  const rows = ({ members, length }: AlikeGroup) =>
+    members.reduce((sum, member) => sum + (sequences[member] as readonly number[]).length - length, length);
+  return fillRuns(families, rows, limit).map((pack) => {
+    let next = 0;
+    const renumbered = pack.map(({ members, length }) => ({ members: members.map(() => next++), length }));
+    const members = pack.flatMap((family) => family.members);
+    return {
+      members,
+      layout: layOut(
+        members.map((member) => documents[member] as Document),
+        renumbered,
+      ),
+    };
+  });
 }
 
 /** A family for each group, and one for each member of a group that shares nothing. */

@@ -10,8 +10,8 @@ import { fromIntegers, toFloat64 } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
 import { indexSelect, linear, toDtype } from '../torch/ops.ts';
 import { scope, type Tensor } from '../torch/tensor.ts';
-import { type Document, documentsApart, layOut, type PackRows } from './pack-layout.ts';
-import { type AlikeGroup, cutToRoom, groupsAlike } from './shared-prefix.ts';
+import { type Document, documentsApart, familyPacks, type PackRows } from './pack-layout.ts';
+import { groupsAlike } from './shared-prefix.ts';
 
 /** Documents are computed packed, up to this many rows at a time. */
 const packLimit = 2048;
@@ -56,19 +56,12 @@ interface RewardPack<D extends Document> {
 function packsOf<D extends Document>(decoder: Decoder, documents: readonly D[]): RewardPack<D>[] {
   const isShort = ({ ids }: Document) => decoder.ownKernels && ids.length <= shortRows;
   const short = documents.filter(isShort);
-  const sequences = short.map(({ ids }) => ids);
-  const families = groupsAlike(sequences, shortRows).flatMap((group) =>
-    group.length > 0
-      ? cutToRoom(group, sequences, shortRows)
-      : group.members.map((member) => ({ members: [member], length: 0 })),
+  const groups = groupsAlike(
+    short.map(({ ids }) => ids),
+    shortRows,
   );
-  const rows = ({ members, length }: AlikeGroup) =>
-    members.reduce((sum, member) => sum + (sequences[member] as readonly number[]).length - length, length);
-  const packs = fillRuns(families, rows, packLimit).map((pack) => {
-    const members = pack.flatMap((family) => family.members.map((member) => short[member] as D));
-    let next = 0;
-    const groups = pack.map(({ members: own, length }) => ({ members: own.map(() => next++), length }));
-    return { members, layout: layOut(members, groups), isShort: true };
+  const packs = familyPacks(short, groups, packLimit).map(({ members, layout }) => {
+    return { members: members.map((member) => short[member] as D), layout, isShort: true };
   });
   const long = documents.filter((one) => !isShort(one));
   const apart = fillRuns(long, ({ ids }) => ids.length, packLimit);

@@ -233,6 +233,24 @@ describe('decode, with more requests than rows', () => {
     }
   });
 
+  it('computes prompts that come together, and their beginnings, in one forward', async () => {
+    const [one, other] = [ids.slice(0, 34), ids.slice(1, 37)];
+    const alone = request(ids.slice(2, 12), { maxNewTokens: 3 });
+    const alike = Array.from({ length: 6 }, (_, i) =>
+      request([...(i % 2 === 0 ? one : other), 3 + i, 9], { maxNewTokens: 3 }),
+    );
+    const before = liveTensors();
+    const hidden = vi.spyOn(decoder, 'hidden');
+    const together = await decode(decoder, [...alike, alone], { stopTokens: [] });
+    const computed = hidden.mock.calls.map(([, { positions }]) => positions.length);
+    hidden.mockRestore();
+    expect(computed).toEqual([34 + 36 + 6 * 2 + 10, 7, 7]);
+    expect(liveTensors()).toBe(before);
+    for (const [i, each] of [...alike, alone].entries()) {
+      expect((await decode(decoder, [each], { stopTokens: [] }))[0]).toEqual(together[i]);
+    }
+  });
+
   it('needs the memory of the rows that are decoded together, however many wait', async () => {
     const peak = async (count: number): Promise<number> => {
       let most = 0;
