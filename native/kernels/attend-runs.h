@@ -20,7 +20,7 @@ namespace {
 // Rows of a product at a time: with two registers of columns, as many sums as registers hold.
 constexpr int64_t tileRows = 6;
 // Queries of a head at a time: few enough for their scores to stay in the first caches.
-constexpr int64_t queriesAtOnce = 48;
+constexpr int64_t queriesAtOnce = 24;
 
 template <typename A>
 int64_t padded(int64_t count) {
@@ -276,7 +276,7 @@ void attendRuns(const AttendRuns& shape, const void* packed, int64_t apart, void
   at::parallel_for(0, shape.count * shape.keyValueHeads, 1, [&](int64_t begin, int64_t end) {
     FamilyAttention<T> attention(shape, rows);
     for (int64_t i = begin; i < end; ++i) {
-      attention.forward(i / shape.keyValueHeads, i % shape.keyValueHeads, static_cast<T*>(out), shape.heads * shape.dim);
+      attention.forward(i % shape.count, i / shape.count, static_cast<T*>(out), shape.heads * shape.dim);
     }
   });
 }
@@ -289,8 +289,7 @@ void attendRunsBackward(const AttendRuns& shape, const void* gradOut, const void
   at::parallel_for(0, shape.count * shape.keyValueHeads, 1, [&](int64_t begin, int64_t end) {
     FamilyAttention<T> attention(shape, rows);
     for (int64_t i = begin; i < end; ++i) {
-      attention.backward(i / shape.keyValueHeads, i % shape.keyValueHeads, static_cast<const T*>(gradOut), shape.heads * shape.dim,
-                         grads);
+      attention.backward(i % shape.count, i / shape.count, static_cast<const T*>(gradOut), shape.heads * shape.dim, grads);
     }
   });
 }

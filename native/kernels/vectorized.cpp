@@ -3,6 +3,7 @@
 // how many threads there are: a row belongs to one thread, and sums over rows are taken in blocks of fixed size.
 // The slow clear versions they are tested against are composed operators: test/torch/kernels.test.ts.
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <memory>
 
@@ -300,26 +301,51 @@ double sumOfSquares(int64_t count, const void* values) {
   return total;
 }
 
-// By tiles that are copied together first: rows of a matrix often lie so far apart that they share few places in the cache.
-template <typename T>
+// Square blocks that a few registers hold: 8 rows and columns of elements of 2 bytes, else 4.
+template <typename Bits>
+constexpr int64_t blockSide = sizeof(Bits) == 2 ? 8 : 4;
+
+// A block of `from`, whose rows are so far apart, to the transposed place of `to`. Rows i and i + side / 2 interleaved, side
+// times halved: so many rounds later columns have become rows.
+inline void transposeBlock(const uint16_t* from, int64_t fromApart, uint16_t* to, int64_t toApart) {
+  using Row = uint16_t __attribute__((vector_size(16)));
+  Row rows[8], mixed[8];
+  for (int64_t i = 0; i < 8; ++i) std::memcpy(&rows[i], from + i * fromApart, sizeof(Row));
+  for (int round = 0; round < 3; ++round) {
+    for (int64_t i = 0; i < 4; ++i) {
+      mixed[2 * i] = __builtin_shufflevector(rows[i], rows[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      mixed[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    std::copy(mixed, mixed + 8, rows);
+  }
+  for (int64_t i = 0; i < 8; ++i) std::memcpy(to + i * toApart, &rows[i], sizeof(Row));
+}
+template <typename Bits>
+void transposeBlock(const Bits* from, int64_t fromApart, Bits* to, int64_t toApart) {
+  for (int64_t r = 0; r < blockSide<Bits>; ++r) {
+    for (int64_t c = 0; c < blockSide<Bits>; ++c) to[c * toApart + r] = from[r * fromApart + c];
+  }
+}
+
+// `Bits`: an unsigned integer as wide as the elements. A thread's columns are a line wide: each is read once.
+template <typename Bits>
 void transpose(int64_t rows, int64_t columns, const void* in, void* out) {
-  constexpr int64_t tile = 64 / sizeof(T);  // a line
-  const auto* from = static_cast<const T*>(in);
-  auto* to = static_cast<T*>(out);
-  const int64_t tiles = (columns + tile - 1) / tile;
+  constexpr int64_t side = blockSide<Bits>, tile = 64 / sizeof(Bits);
+  const auto* from = static_cast<const Bits*>(in);
+  auto* to = static_cast<Bits*>(out);
+  const int64_t tiles = (columns + tile - 1) / tile, wholeRows = rows / side * side;
   at::parallel_for(0, tiles, std::max<int64_t>(1, grain / (tile * std::max<int64_t>(1, rows))), [&](int64_t begin, int64_t end) {
-    T together[tile][tile];
     for (int64_t t = begin; t < end; ++t) {
-      const int64_t c0 = t * tile, width = std::min(tile, columns - c0);
-      for (int64_t r0 = 0; r0 < rows; r0 += tile) {
-        const int64_t height = std::min(tile, rows - r0);
-        for (int64_t r = 0; r < height; ++r) {
-          std::copy_n(from + (r0 + r) * columns + c0, width, together[r]);
+      const int64_t first = t * tile, last = std::min(columns, first + tile), wholeColumns = first + (last - first) / side * side;
+      const auto one = [&](int64_t r, int64_t c) { to[c * rows + r] = from[r * columns + c]; };
+      for (int64_t r = 0; r < wholeRows; r += side) {
+        for (int64_t c = first; c < wholeColumns; c += side) transposeBlock(from + r * columns + c, columns, to + c * rows + r, rows);
+        for (int64_t c = wholeColumns; c < last; ++c) {
+          for (int64_t i = r; i < r + side; ++i) one(i, c);
         }
-        for (int64_t c = 0; c < width; ++c) {
-          T* line = to + (c0 + c) * rows + r0;
-          for (int64_t r = 0; r < height; ++r) line[r] = together[r][c];
-        }
+      }
+      for (int64_t r = wholeRows; r < rows; ++r) {
+        for (int64_t c = first; c < last; ++c) one(r, c);
       }
     }
   });
@@ -414,6 +440,19 @@ auto withType(Type type, F run) {
   }
 }
 
+// The same with an unsigned integer as wide.
+template <typename F>
+auto withBits(Type type, F run) {
+  switch (type) {
+    case Type::f64:
+      return run(uint64_t{});
+    case Type::bf16:
+      return run(uint16_t{});
+    default:
+      return run(uint32_t{});
+  }
+}
+
 const Kernels table = {
     [](Type type, RowsShape shape, Rows x, const void* weight, double epsilon, Rows y, void* rstd) {
       withType(type, [&](auto t) { rmsNorm<decltype(t)>(shape, x, weight, epsilon, y, rstd); });
@@ -446,7 +485,7 @@ const Kernels table = {
       return withType(type, [&](auto t) { return sumOfSquares<decltype(t)>(count, values); });
     },
     [](Type type, int64_t rows, int64_t columns, const void* in, void* out) {
-      withType(type, [&](auto t) { transpose<decltype(t)>(rows, columns, in, out); });
+      withBits(type, [&](auto bits) { transpose<decltype(bits)>(rows, columns, in, out); });
     },
     [](Type master, Type gradient, int64_t count, const AdamW& settings, void* w, const void* g, void* m, void* v,
        void* shadow) {
@@ -455,9 +494,7 @@ const Kernels table = {
       adamw<float, float>(count, settings, w, g, m, v, shadow);
     },
     [](Type type, const Drop& which, const void* x, void* out) {
-      if (type == Type::f64) return drop<uint64_t>(which, x, out);
-      if (type == Type::bf16) return drop<uint16_t>(which, x, out);
-      drop<uint32_t>(which, x, out);
+      withBits(type, [&](auto bits) { drop<decltype(bits)>(which, x, out); });
     },
     linearFewRows,
     [](Type type, const AttendStep& step, const void* query, const void* key, const void* value, void* cacheKey,
