@@ -17,7 +17,18 @@ import {
   swigluInto,
   transposeInto,
 } from '../torch/kernels.ts';
-import { copyInto, narrow, sumOver, transpose, view, zeros, zerosLike } from '../torch/ops.ts';
+import {
+  copyInto,
+  indexCopyInto,
+  indexSelect,
+  narrow,
+  sumOver,
+  transpose,
+  view,
+  zeroInto,
+  zeros,
+  zerosLike,
+} from '../torch/ops.ts';
 import { addmmInto, mmInto, wantsRowsAdjacent } from '../torch/products.ts';
 import { keep, releaseAll, scope, type Tensor } from '../torch/tensor.ts';
 import type { Buffers } from './buffers.ts';
@@ -42,7 +53,10 @@ export interface PackLayout {
   readonly dropping: Dropping | undefined;
 }
 
-/** What a block's forward leaves to its backward, besides its input. */
+/**
+ * What a block's forward leaves to its backward, besides its input. Of the last block nothing after attention but the rows that
+ * are read.
+ */
 interface Kept {
   readonly rstd: Tensor; // [tokens]
   /** Before their norms and before rotation: only where heads are normed. */
@@ -88,10 +102,10 @@ export class FusedBlock {
     this.#maxTokens = maxTokens;
   }
 
-  /** x [tokens, hidden] → y [tokens, hidden], written into `y`. */
-  forward(y: Tensor, x: Tensor, pack: PackLayout): void {
+  /** x [tokens, hidden] → y [tokens, hidden], written into `y`; or of the last block the rows that are read, int64 [read]. */
+  forward(y: Tensor, x: Tensor, pack: PackLayout, read?: Tensor): void {
     this.forget();
-    this.#kept = keep(scope(() => this.#forward(y, x, pack)));
+    this.#kept = keep(scope(() => this.#forward(y, x, pack, read)));
   }
 
   /** What was kept, other than memory that stays. */
@@ -100,14 +114,14 @@ export class FusedBlock {
     this.#kept = undefined;
   }
 
-  /** gradY becomes the gradient of x, in place; x is what the forward was given. */
-  backward(gradY: Tensor, x: Tensor, pack: PackLayout, gradients: Gradients): void {
+  /** The gradient of y → gradX, which may be gradY where all rows are read; x and `read` are what the forward was given. */
+  backward(gradX: Tensor, gradY: Tensor, x: Tensor, pack: PackLayout, gradients: Gradients, read?: Tensor): void {
     const kept = this.#kept as Kept;
-    scope(() => this.#backward(gradY, x, kept, pack, gradients));
+    scope(() => this.#backward(gradX, gradY, x, kept, pack, gradients, read));
     this.forget();
   }
 
-  #forward(y: Tensor, x: Tensor, { attention, rotation, adapters, dropping }: PackLayout): Kept {
+  #forward(y: Tensor, x: Tensor, { attention, rotation, adapters, dropping }: PackLayout, read?: Tensor): Kept {
     const layer = adapters ? this.#layer : withoutAdapters(this.#layer);
     const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = layer;
     const tokens = x.size(0);
@@ -116,15 +130,17 @@ export class FusedBlock {
     apply(qkv, normed, queryKeyValue, dropping);
     const heads = this.#normHeads(qkv);
     rotateInto(this.#heads(qkv, 'turned'), rotation.cos, rotation.sin, 1);
-    const attended = this.#own('attended', tokens, output.weight.size(1), x);
-    attendInto(attended, qkv, attention, this.#config, this.#window);
-    const afterAttention = this.#own('after attention', tokens, x.size(1), x);
-    addmmInto(afterAttention, x, attended, transpose(output.weight, 0, 1));
+    const ofAll = this.#own('attended', tokens, output.weight.size(1), x);
+    attendInto(ofAll, qkv, attention, this.#config, this.#window);
+    const attended = read ? indexSelect(ofAll, 0, read) : ofAll;
+    const rows = attended.size(0);
+    const afterAttention = this.#own('after attention', rows, x.size(1), x);
+    addmmInto(afterAttention, read ? indexSelect(x, 0, read) : x, attended, transpose(output.weight, 0, 1));
     addAdapters(afterAttention, attended, output, dropping);
     const [afterNormed, afterRstd] = this.#norm(afterAttention, postAttentionNorm);
-    const gateUp = this.#own('gate up', tokens, gateUpLinear.weight.size(0), x);
+    const gateUp = this.#own('gate up', rows, gateUpLinear.weight.size(0), x);
     apply(gateUp, afterNormed, gateUpLinear, dropping);
-    const gated = this.#scratch('gated', tokens, down.weight.size(1), x);
+    const gated = this.#scratch('gated', rows, down.weight.size(1), x);
     const width = gated.size(1);
     swigluInto(gated, narrow(gateUp, 1, 0, width), narrow(gateUp, 1, width, width));
     addmmInto(y, afterAttention, gated, transpose(down.weight, 0, 1));
@@ -132,38 +148,51 @@ export class FusedBlock {
     return { rstd, ...heads, qkv, attended, afterAttention, afterRstd, gateUp };
   }
 
-  #backward(grad: Tensor, x: Tensor, kept: Kept, pack: PackLayout, gradients: Gradients): void {
+  #backward(
+    gradX: Tensor,
+    grad: Tensor,
+    x: Tensor,
+    kept: Kept,
+    pack: PackLayout,
+    gradients: Gradients,
+    read: Tensor | undefined,
+  ): void {
     const { inputNorm, queryKeyValue, output, postAttentionNorm, gateUp: gateUpLinear, down } = this.#layer;
     const { rstd, qkv, attended, afterAttention, afterRstd, gateUp } = kept;
     const { attention, rotation, dropping } = pack;
     const shared = { gradients, dropping };
-    const tokens = x.size(0);
+    const [tokens, rows] = [x.size(0), grad.size(0)];
 
     // y = afterAttention + down(swiglu(gateUp(norm(afterAttention))))
-    const gradGated = this.#scratch('grad gated', tokens, down.weight.size(1), x);
+    const gradGated = this.#scratch('grad gated', rows, down.weight.size(1), x);
     const downLow = applyBackward(gradGated, grad, down, dropping);
-    const gradGateUp = this.#scratch('grad gate up', tokens, gateUp.size(1), x);
-    const gated = this.#scratch('gated', tokens, down.weight.size(1), x);
+    const gradGateUp = this.#scratch('grad gate up', rows, gateUp.size(1), x);
+    const gated = this.#scratch('gated', rows, down.weight.size(1), x);
     swigluBackwardInto(gradGateUp, gated, gradGated, gateUp);
     this.#addWeightGradients('down', down, grad, gated, { ...shared, low: downLow });
-    const gradNormed = this.#scratch('grad normed', tokens, x.size(1), x);
+    const gradNormed = this.#scratch('grad normed', rows, x.size(1), x);
     const gateUpLow = applyBackward(gradNormed, gradGateUp, gateUpLinear, dropping);
     const [afterNormed] = this.#norm(afterAttention, postAttentionNorm);
     this.#addWeightGradients('gate up', gateUpLinear, gradGateUp, afterNormed, { ...shared, low: gateUpLow });
     this.#addNormGradient(gradients, normBackward(postAttentionNorm, grad, gradNormed, afterAttention, afterRstd));
 
     // afterAttention = x + output(attention(rotate(norm(queryKeyValue(norm(x))))))
-    const gradAttended = this.#scratch('grad attended', tokens, attended.size(1), x);
-    const outputLow = applyBackward(gradAttended, grad, output, dropping);
+    const gradRead = this.#scratch('grad attended', rows, attended.size(1), x);
+    const outputLow = applyBackward(gradRead, grad, output, dropping);
     this.#addWeightGradients('output', output, grad, attended, { ...shared, low: outputLow });
+    const gradAttended = read
+      ? spread(gradRead, read, this.#scratch('grad all attended', tokens, attended.size(1), x))
+      : gradRead;
+    if (read) spread(grad, read, gradX);
     const gradQkv = this.#scratch('grad qkv', tokens, qkv.size(1), x);
     attendBackwardInto(gradQkv, gradAttended, qkv, attention, this.#config, this.#window);
     rotateInto(this.#heads(gradQkv, 'turned'), rotation.cos, rotation.sin, -1);
     this.#normHeadsBackward(gradQkv, kept, gradients);
-    const qkvLow = applyBackward(gradNormed, gradQkv, queryKeyValue, dropping);
+    const gradOfAll = this.#scratch('grad normed', tokens, x.size(1), x);
+    const qkvLow = applyBackward(gradOfAll, gradQkv, queryKeyValue, dropping);
     const [normed] = this.#norm(x, inputNorm);
     this.#addWeightGradients('qkv', queryKeyValue, gradQkv, normed, { ...shared, low: qkvLow });
-    this.#addNormGradient(gradients, normBackward(inputNorm, grad, gradNormed, x, rstd));
+    this.#addNormGradient(gradients, normBackward(inputNorm, gradX, gradOfAll, x, rstd));
   }
 
   #norm(x: Tensor, { weight }: Norm): [Tensor, Tensor] {
@@ -272,4 +301,10 @@ function normBackward(
   rstd: Tensor,
 ): { name: string; gradient: Tensor } {
   return { name, gradient: rmsNormBackwardInto(gradX, gradY, x, weight, rstd) };
+}
+
+/** Rows → their places among all, which are 0 elsewhere. */
+function spread(rows: Tensor, places: Tensor, all: Tensor): Tensor {
+  zeroInto(all);
+  return indexCopyInto(all, 0, places, rows);
 }

@@ -11,7 +11,7 @@ import type { AdapterDropout } from '../model/adapter-dropout.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { attentionRows } from '../model/family-attention.ts';
 import type { Rotation } from '../model/rotary.ts';
-import { labelPositions } from '../text/labels.ts';
+import { type LabelPositions, labelPositions } from '../text/labels.ts';
 import { fromIntegers } from '../torch/convert.ts';
 import { noGrad } from '../torch/grad.ts';
 import { addInto, copyInto, indexAddInto, toDtype, zeroInto } from '../torch/ops.ts';
@@ -62,29 +62,33 @@ export class FusedExecutor implements Executor {
     dropout?: AdapterDropout,
   ): number {
     let lossSum = 0;
+    const labels = labelPositions(pack);
+    const rows = documentsApart(pack);
+    const read = rowsRead(rows, labels.positions, this.#drops(dropout));
+    const own = { ...labels, positions: read.placesOf(labels.positions) };
     const loss: LossPass = (gradHidden, hidden) => {
-      lossSum = this.#causalLoss(gradHidden, hidden, pack, gradients, scale);
+      lossSum = this.#causalLoss(gradHidden, hidden, own, gradients, scale);
     };
-    noGrad(() => scope(() => this.#learn(documentsApart(pack), gradients, loss, onReady, dropout)));
+    noGrad(() => scope(() => this.#learn(rows, read, gradients, loss, onReady, dropout)));
     return lossSum;
   }
 
   learn(pack: Pack, gradients: Gradients, objective: Objective, onReady?: OnReady, dropout?: AdapterDropout): void {
     // What adapters are not to see is drawn for every document by itself.
     const rows = dropout ? documentsApart(pack) : documentsShared(pack);
-    const { labels, readings } = readingsOn(rows, pack, objective);
+    const { read, labels, readings } = readingsOn(rows, pack, objective, this.#drops(dropout));
     const own = { ...readings, derive: objective.derive };
     const loss: LossPass = (gradHidden, hidden) =>
       fusedObjective(gradHidden, hidden, this.#heads, labels, own, this.#take, this.#headGradients(gradients));
-    noGrad(() => scope(() => this.#learn(rows, gradients, loss, onReady, dropout)));
+    noGrad(() => scope(() => this.#learn(rows, read, gradients, loss, onReady, dropout)));
   }
 
   read(pack: Pack, readings: Readings, { adapters = true }: ReadOptions = {}): Outputs {
     return noGrad(() =>
       scope(() => {
         const rows = documentsShared(pack);
-        const { last } = this.#forward(rows, { adapters });
-        const own = readingsOn(rows, pack, readings);
+        const own = readingsOn(rows, pack, readings, false);
+        const { last } = this.#forward(rows, own.read, { adapters });
         return readOutputs(last, this.#heads, own.labels, own.readings, this.#take);
       }),
     );
@@ -99,6 +103,7 @@ export class FusedExecutor implements Executor {
   /** Each block reads what the one before wrote. */
   #forward(
     { ids: tokenIds, positions, families }: PackRows,
+    read: RowsRead,
     { adapters, dropout }: { readonly adapters: boolean; readonly dropout?: AdapterDropout | undefined },
   ): ForwardPass {
     const tokens = tokenIds.length;
@@ -110,34 +115,41 @@ export class FusedExecutor implements Executor {
     };
     const ids = fromIntegers(tokenIds, [tokens]);
     const inputs = this.#blocks.map((_, layer) => this.#rows(`${layer} input`, tokens));
-    const last = this.#rows('output', tokens);
+    const last = this.#rows('output', read.rows?.length ?? tokens);
+    const lastRows = read.rows && fromIntegers(read.rows, [read.rows.length]);
     scope(() => copyInto(inputs[0] as Tensor, this.decoder.embed(ids, positions)));
     this.#blocks.forEach((block, layer) => {
-      block.forward(inputs[layer + 1] ?? last, inputs[layer] as Tensor, layout);
+      const next = inputs[layer + 1];
+      block.forward(next ?? last, inputs[layer] as Tensor, layout, next ? undefined : lastRows);
       if (this.#recompute) block.forget();
     });
-    return { layout, ids, inputs, last };
+    return { layout, ids, inputs, last, lastRows };
   }
 
   #learn(
     rows: PackRows,
+    read: RowsRead,
     gradients: Gradients,
     loss: LossPass,
     onReady: OnReady | undefined,
     dropout: AdapterDropout | undefined,
   ): void {
-    const { layout, ids, inputs, last } = this.#forward(rows, { adapters: true, dropout });
+    const { layout, ids, inputs, last, lastRows } = this.#forward(rows, read, { adapters: true, dropout });
     const gradHidden = this.#rows('gradient', rows.ids.length);
-    zeroInto(gradHidden);
-    loss(gradHidden, last);
+    const gradLast = lastRows ? this.#rows('gradient of the output', last.size(0)) : gradHidden;
+    zeroInto(gradLast);
+    loss(gradLast, last);
     onReady?.(this.decoder.readyAfterLoss);
 
     // Backward: the gradient of a block's output becomes that of its input.
     for (let layer = this.#blocks.length - 1; layer >= 0; layer--) {
       const block = this.#blocks[layer] as FusedBlock;
       const input = inputs[layer] as Tensor;
-      if (this.#recompute) block.forward(last, input, layout);
-      block.backward(gradHidden, input, layout, gradients);
+      const isLast = layer === this.#blocks.length - 1;
+      const its = isLast ? lastRows : undefined;
+      // Nobody reads what the block gives a second time.
+      if (this.#recompute) block.forward(isLast ? last : this.#rows('output', rows.ids.length), input, layout, its);
+      block.backward(gradHidden, isLast ? gradLast : gradHidden, input, layout, gradients, its);
       onReady?.(this.decoder.blockParameters(layer).map(({ name }) => name));
     }
     if (this.#frozen) return;
@@ -164,16 +176,19 @@ export class FusedExecutor implements Executor {
     return gradients.byName.get(name) as Tensor;
   }
 
+  #drops(dropout: AdapterDropout | undefined): boolean {
+    return dropout !== undefined && this.#frozen;
+  }
+
   #dropping(dropout: AdapterDropout, tokens: number): Dropping {
     const widths = [...this.decoder.adapters.values()].map(({ down }) => down.size(1));
     const room = Math.max(tokens, this.#largest.tokens) * Math.max(0, ...widths);
     return { dropout, place: ({ shape, dtype }) => this.#buffers.take('seen', shape, dtype, room) };
   }
 
-  #causalLoss(gradHidden: Tensor, hidden: Tensor, pack: Pack, gradients: Gradients, scale: number): number {
+  #causalLoss(gradHidden: Tensor, hidden: Tensor, labels: LabelPositions, gradients: Gradients, scale: number): number {
     const { norm } = this.#heads;
     const { addNorm, addHead } = this.#headGradients(gradients);
-    const labels = labelPositions(pack);
     const most = { maxLabels: this.#largest.labels };
     const { headWeight } = this.decoder;
     const loss = fusedCausalLoss(gradHidden, hidden, norm, headWeight, labels, scale, this.#take, addHead, most);
@@ -205,11 +220,41 @@ export class FusedExecutor implements Executor {
   }
 }
 
-/** Labels and values by the rows that say them. */
-function readingsOn({ rowsOf }: PackRows, pack: Pack, { logprobs, valuesAt }: Readings) {
+/** Rows of the last block's output that something is read from: of it nothing else is computed after attention. */
+interface RowsRead {
+  /** In order; undefined: all. */
+  readonly rows: readonly number[] | undefined;
+  /** Where they stand among those that are read. */
+  placesOf(rows: readonly number[]): number[];
+}
+
+/** All, where few are spared, or where dropout knows rows by their places. */
+function rowsRead({ ids }: PackRows, wanted: readonly number[], drops: boolean): RowsRead {
+  const rows = [...new Set(wanted)].sort((a, b) => a - b);
+  if (drops || rows.length === 0 || rows.length > 0.9 * ids.length) {
+    return { rows: undefined, placesOf: (same) => [...same] };
+  }
+  const places = new Map(rows.map((row, place) => [row, place]));
+  return { rows, placesOf: (some) => some.map((row) => places.get(row) as number) };
+}
+
+/** Labels and values by the places of the rows that say them. */
+function readingsOn(
+  all: PackRows,
+  pack: Pack,
+  { logprobs, valuesAt }: Readings,
+  drops: boolean,
+): { read: RowsRead; labels: LabelPositions; readings: Readings } {
   const { positions, targets } = labelPositions(pack);
-  const readings: Readings = { ...(logprobs && { logprobs }), ...(valuesAt && { valuesAt: rowsOf(valuesAt) }) };
-  return { labels: { positions: rowsOf(positions), targets }, readings };
+  const ofLabels = all.rowsOf(positions);
+  const ofValues = valuesAt && all.rowsOf(valuesAt);
+  const read = rowsRead(all, [...(logprobs ? ofLabels : []), ...(ofValues ?? [])], drops);
+  const readings = { ...(logprobs && { logprobs }), ...(ofValues && { valuesAt: read.placesOf(ofValues) }) };
+  return {
+    read,
+    labels: { positions: logprobs ? read.placesOf(ofLabels) : [], targets: logprobs ? targets : [] },
+    readings,
+  };
 }
 
 type LossPass = (gradHidden: Tensor, hidden: Tensor) => void;
@@ -220,4 +265,6 @@ interface ForwardPass {
   /** Of each block, [tokens, hidden]. */
   readonly inputs: readonly Tensor[];
   readonly last: Tensor;
+  /** The rows it is of; undefined: all. */
+  readonly lastRows: Tensor | undefined;
 }
