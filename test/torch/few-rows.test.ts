@@ -78,36 +78,36 @@ it('multiplies bf16 by bf16, where processors add pairs themselves and where the
   }
 });
 
-it.each([
-  ...storeds.map((stored) => [stored, 'float32'] as const),
-  ['bfloat16', 'bfloat16'] as const,
-])('gives a row the same bits in any company, on any number of threads: %s weights, %s rows', (stored, dtype) => {
-  const { threads } = machine();
-  try {
-    scope(() => {
-      const weight = storedWeight(stored, 777, 608);
-      const x = random([9, 608], dtype, 'x');
-      const together = linearOfFewRows(x, weight.numbers, weight.scales ?? null);
-      for (const count of [1, 2, 3]) {
-        addon().setThreads(count);
-        for (const [from, rows] of [
-          [0, 9],
-          [0, 1],
-          [3, 1],
-          [2, 2],
-          [4, 3],
-          [1, 7],
-          [2, 6],
-        ] as const) {
-          const some = linearOfFewRows(ops.narrow(x, 0, from, rows), weight.numbers, weight.scales ?? null);
-          expectSameBytes(some, ops.narrow(together, 0, from, rows));
+it.each([...storeds.map((stored) => [stored, 'float32'] as const), ['bfloat16', 'bfloat16'] as const])(
+  'gives a row the same bits in any company, on any number of threads: %s weights, %s rows',
+  (stored, dtype) => {
+    const { threads } = machine();
+    try {
+      scope(() => {
+        const weight = storedWeight(stored, 777, 608);
+        const x = random([9, 608], dtype, 'x');
+        const together = linearOfFewRows(x, weight.numbers, weight.scales ?? null);
+        for (const count of [1, 2, 3]) {
+          addon().setThreads(count);
+          for (const [from, rows] of [
+            [0, 9],
+            [0, 1],
+            [3, 1],
+            [2, 2],
+            [4, 3],
+            [1, 7],
+            [2, 6],
+          ] as const) {
+            const some = linearOfFewRows(ops.narrow(x, 0, from, rows), weight.numbers, weight.scales ?? null);
+            expectSameBytes(some, ops.narrow(together, 0, from, rows));
+          }
         }
-      }
-    });
-  } finally {
-    addon().setThreads(threads);
-  }
-});
+      });
+    } finally {
+      addon().setThreads(threads);
+    }
+  },
+);
 
 const heads = { all: 6, keyValue: 2 };
 

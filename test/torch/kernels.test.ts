@@ -209,4 +209,30 @@ describe.each([
       if (copy) expectSameBytes(copy, ops.toDtype(master, 'bfloat16'));
     });
   });
+
+  it('moves what had a gradient once, and leaves what never had one to the bit, without decay', () => {
+    scope(() => {
+      const [rows, width] = [4, 160];
+      const master = random([rows, width], dtype);
+      const before = toFloat64(master);
+      const moments = [ops.zerosLike(master), ops.zerosLike(master)] as const;
+      const copy = withCopy ? ops.toDtype(master, 'bfloat16') : null;
+      const expected = Float64Array.from(before);
+      const [m, v] = [new Float64Array(rows * width), new Float64Array(rows * width)];
+      for (let step = 1; step <= 3; step++) {
+        // Row 0 in the first step, row 1 in the second; rows 2 and 3 never.
+        const gradient = ops.zeros([rows, width], gradientDtype);
+        if (step < 3) ops.copyInto(ops.narrow(gradient, 0, step - 1, 1), random([1, width], gradientDtype, step));
+        kernels.adamwInto(master, gradient, ...moments, copy, step, 0.05, 0.9, 0.95, 0.01, 0, 1);
+        toFloat64(gradient).forEach((g, i) => {
+          m[i] = 0.9 * m[i]! + 0.1 * g;
+          v[i] = 0.95 * v[i]! + 0.05 * g * g;
+          expected[i]! -= (0.05 * m[i]!) / (1 - 0.9 ** step) / (Math.sqrt(v[i]! / (1 - 0.95 ** step)) + 0.01);
+        });
+      }
+      expectClose(master, fromFloat64(Array.from(expected), [rows, width]), tolerances[dtype]);
+      expect(toFloat64(master).slice(2 * width)).toEqual(before.slice(2 * width));
+      if (copy) expectSameBytes(copy, ops.toDtype(master, 'bfloat16'));
+    });
+  });
 });
