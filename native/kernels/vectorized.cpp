@@ -305,20 +305,37 @@ double sumOfSquares(int64_t count, const void* values) {
 template <typename Bits>
 constexpr int64_t blockSide = sizeof(Bits) == 2 ? 8 : 4;
 
-// A block of `from`, whose rows are so far apart, to the transposed place of `to`. Rows i and i + side / 2 interleaved, side
-// times halved: so many rounds later columns have become rows.
+using EightBits16 = uint16_t __attribute__((vector_size(16)));
+
+// The lower, or the upper, elements of a and b in turn. Clang has one name for it, g++ before 12 only the other.
+inline EightBits16 lowerInTurn(EightBits16 a, EightBits16 b) {
+#ifdef __clang__
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#else
+  return __builtin_shuffle(a, b, EightBits16{0, 8, 1, 9, 2, 10, 3, 11});
+#endif
+}
+inline EightBits16 upperInTurn(EightBits16 a, EightBits16 b) {
+#ifdef __clang__
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  return __builtin_shuffle(a, b, EightBits16{4, 12, 5, 13, 6, 14, 7, 15});
+#endif
+}
+
+// A block of `from`, whose rows are so far apart, to the transposed place of `to`. Rows i and i + 4 in turn, three times over:
+// then columns have become rows.
 inline void transposeBlock(const uint16_t* from, int64_t fromApart, uint16_t* to, int64_t toApart) {
-  using Row = uint16_t __attribute__((vector_size(16)));
-  Row rows[8], mixed[8];
-  for (int64_t i = 0; i < 8; ++i) std::memcpy(&rows[i], from + i * fromApart, sizeof(Row));
+  EightBits16 rows[8], mixed[8];
+  for (int64_t i = 0; i < 8; ++i) std::memcpy(&rows[i], from + i * fromApart, sizeof(rows[i]));
   for (int round = 0; round < 3; ++round) {
     for (int64_t i = 0; i < 4; ++i) {
-      mixed[2 * i] = __builtin_shufflevector(rows[i], rows[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
-      mixed[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+      mixed[2 * i] = lowerInTurn(rows[i], rows[i + 4]);
+      mixed[2 * i + 1] = upperInTurn(rows[i], rows[i + 4]);
     }
     std::copy(mixed, mixed + 8, rows);
   }
-  for (int64_t i = 0; i < 8; ++i) std::memcpy(to + i * toApart, &rows[i], sizeof(Row));
+  for (int64_t i = 0; i < 8; ++i) std::memcpy(to + i * toApart, &rows[i], sizeof(rows[i]));
 }
 template <typename Bits>
 void transposeBlock(const Bits* from, int64_t fromApart, Bits* to, int64_t toApart) {
